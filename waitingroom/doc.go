@@ -1,0 +1,2 @@
+// Package waitingroom is the engine of a virtual waiting room.
+package waitingroom

@@ -1,0 +1,312 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/anteroom-dev/anteroom/waitingroom"
+)
+
+// Rows is the part of a room's state that is too large for the record. A
+// store gives the ledger its rows within one atomic step. Failures are the
+// store's to remember and to report when it commits.
+type Rows interface {
+	// Get returns the value under key, or nil. The caller doesn't change it,
+	// nor keep it beyond the next call.
+	Get(key []byte) []byte
+	// Put stores a value; the callee copies both.
+	Put(key, value []byte)
+	// Delete removes a key, if it is there.
+	Delete(key []byte)
+	// Remind makes Due return key once now has reached at.
+	Remind(at time.Time, key []byte)
+	// Due returns at most limit keys whose time has come, earliest first, and
+	// forgets them. Keys may repeat.
+	Due(now time.Time, limit int) [][]byte
+	// Clear removes all rows and reminders.
+	Clear()
+}
+
+// A Rise says that the frontier reached Upto at a time, in milliseconds since
+// 1970.
+type Rise struct {
+	Upto int64 `json:"u"`
+	At   int64 `json:"t"`
+}
+
+// Record is the small part of a room's state.
+type Record struct {
+	Now        int64                `json:"now"` // latest store time seen, ms
+	Generation int64                `json:"gen"`
+	Sequence   uint64               `json:"seq"`
+	Version    uint64               `json:"ver"`
+	Revision   int64                `json:"rev"`
+	Settings   waitingroom.Settings `json:"set"`
+	Dealt      int64                `json:"dealt"`
+	Serving    int64                `json:"serving"`
+	Epoch      uint64               `json:"epoch"`
+	Frontier   int64                `json:"frontier"`
+	Expired    int64                `json:"expired"`
+	Accounted  int64                `json:"accounted"` // bits set in (Expired, Frontier]
+	Alive      int64                `json:"alive"`
+	Admitted   int64                `json:"admitted"`
+	Missed     int64                `json:"missed"`
+	// Sealed is the last position that was served while places lived for ever:
+	// up to it a set bit alone says that a place is spent.
+	Sealed int64 `json:"sealed,omitempty"`
+	Anchor     int64                `json:"anchor"` // ms, 0 before the inlet's first step
+	Holder     waitingroom.OpID     `json:"holder"`
+	Fence      uint64               `json:"fence"`
+	LeaseUntil int64                `json:"lease"` // ms
+	// Ops are the latest operators' orders, oldest first.
+	Ops []waitingroom.OpID `json:"ops,omitempty"`
+	Log []Rise             `json:"log,omitempty"`
+}
+
+// rememberedOps is how many operators' orders are kept to recognise a
+// repeated one. Operators give a few a minute.
+const rememberedOps = 64
+
+// Clone returns a copy that shares nothing with r.
+func (r *Record) Clone() *Record {
+	c := *r
+	c.Ops = slices.Clone(r.Ops)
+	c.Log = slices.Clone(r.Log)
+	return &c
+}
+
+// A Ledger applies verbs to a room's state.
+type Ledger struct {
+	*Record
+	rows Rows
+}
+
+// Open returns the ledger of a record and its rows at time now. Time is made
+// monotone: it never runs behind the latest that the record has seen.
+func Open(r *Record, rows Rows, now time.Time) *Ledger {
+	r.Now = max(r.Now, now.UnixMilli())
+	return &Ledger{Record: r, rows: rows}
+}
+
+// Time returns the room's time.
+func (l *Ledger) Time() time.Time { return time.UnixMilli(l.Now).UTC() }
+
+// Counters returns the record as the store's callers see it.
+func (l *Ledger) Counters() waitingroom.Counters {
+	c := waitingroom.Counters{
+		Now: l.Time(), Generation: l.Generation, Sequence: l.Sequence, Version: l.Version, Revision: l.Revision,
+		Dealt: l.Dealt, Serving: l.Serving, Epoch: l.Epoch, Expired: l.Expired,
+		Alive: l.Alive, Admitted: l.Admitted, Missed: l.Missed,
+		Unclaimed: max(0, l.Frontier-l.Expired-l.Accounted),
+	}
+	if l.Anchor != 0 {
+		c.Anchor = time.UnixMilli(l.Anchor).UTC()
+	}
+	return c
+}
+
+// changed notes that a verb had an effect.
+func (l *Ledger) changed() { l.Sequence++ }
+
+// Arrive notes that positions up to dealt have been dealt. A lower value than
+// the record's is no news.
+func (l *Ledger) Arrive(dealt int64) {
+	if dealt <= l.Dealt {
+		return
+	}
+	l.Dealt = dealt
+	if l.Settings.Open {
+		l.Serving = max(l.Serving, dealt)
+	}
+	l.rise()
+}
+
+// rise moves the frontier up to where serving and dealt have gone, and logs
+// when.
+func (l *Ledger) rise() {
+	frontier := min(l.Serving, l.Dealt)
+	if frontier <= l.Frontier {
+		return
+	}
+	l.Accounted += l.count(max(l.Frontier, l.Expired), frontier)
+	l.Frontier = frontier
+	ttl := l.Settings.PositionTTL
+	if ttl == 0 || frontier <= l.Expired {
+		return
+	}
+	bucket := max(time.Second, ttl/1000).Milliseconds()
+	if n := len(l.Log); n > 0 && l.Log[n-1].At/bucket == l.Now/bucket {
+		l.Log[n-1] = Rise{Upto: frontier, At: l.Now}
+		return
+	}
+	l.Log = append(l.Log, Rise{Upto: frontier, At: l.Now})
+}
+
+// fall moves the frontier down after a backward move of the serving counter.
+func (l *Ledger) fall() {
+	frontier := min(l.Serving, l.Dealt)
+	if frontier >= l.Frontier {
+		return
+	}
+	l.Accounted -= l.count(max(frontier, l.Expired), max(l.Frontier, l.Expired))
+	l.Frontier = frontier
+	// The entry that covers the new frontier now ends there.
+	n, _ := slices.BinarySearchFunc(l.Log, frontier, riseAt)
+	if n < len(l.Log) && frontier > l.Expired {
+		l.Log[n].Upto = frontier
+		n++
+	}
+	l.Log = l.Log[:n]
+}
+
+func riseAt(r Rise, position int64) int { return cmp.Compare(r.Upto, position) }
+
+// window returns when the claim window of a served position closes, the zero
+// time for never, and whether it is open now.
+func (l *Ledger) window(position int64) (until time.Time, open bool) {
+	if position <= l.Expired {
+		return time.Time{}, false
+	}
+	if l.Settings.PositionTTL == 0 {
+		return time.Time{}, true
+	}
+	n, _ := slices.BinarySearchFunc(l.Log, position, riseAt)
+	if n == len(l.Log) {
+		// Nothing says when it was served: the settings changed since.
+		return l.Time().Add(l.Settings.PositionTTL), true
+	}
+	until = time.UnixMilli(l.Log[n].At).Add(l.Settings.PositionTTL).UTC()
+	return until, !l.Time().After(until)
+}
+
+// Serve moves the serving counter.
+func (l *Ledger) Serve(s waitingroom.Serve) error {
+	if s.Lease != (waitingroom.Lease{}) {
+		if s.Lease.Holder != l.Holder || s.Lease.Fence != l.Fence || l.Now >= l.LeaseUntil || s.Version != l.Version {
+			return waitingroom.ErrConflict
+		}
+	} else if !l.once(s.Op) {
+		return nil
+	}
+	target := l.Serving + s.By
+	if s.To != nil {
+		target = *s.To
+	}
+	target = min(max(target, 0), waitingroom.MaxPosition)
+	if !s.Anchor.IsZero() {
+		l.Anchor = s.Anchor.UnixMilli()
+	}
+	l.changed()
+	l.Version++
+	switch {
+	case target > l.Serving:
+		l.Serving = target
+		l.rise()
+	case target < l.Serving:
+		l.Serving = target
+		l.Epoch++
+		l.fall()
+	}
+	return nil
+}
+
+// once reports whether an operator's order is new, and remembers it.
+func (l *Ledger) once(op waitingroom.OpID) bool {
+	if slices.Contains(l.Ops, op) {
+		return false
+	}
+	l.Ops = append(l.Ops, op)
+	if extra := len(l.Ops) - rememberedOps; extra > 0 {
+		l.Ops = slices.Delete(l.Ops, 0, extra)
+	}
+	return true
+}
+
+// Reset empties the room and starts a generation that was never used: the
+// time in milliseconds, or one more than the last if that is higher.
+func (l *Ledger) Reset(op waitingroom.OpID, expected int64) error {
+	if slices.Contains(l.Ops, op) {
+		return nil
+	}
+	if l.Generation != expected {
+		return waitingroom.ErrConflict
+	}
+	l.begin(max(l.Generation+1, l.Now))
+	l.once(op)
+	return nil
+}
+
+// begin starts a generation with nothing in it.
+func (l *Ledger) begin(generation int64) {
+	l.rows.Clear()
+	*l.Record = Record{
+		Now: l.Now, Generation: generation, Sequence: l.Sequence, Version: l.Version + 1,
+		Revision: l.Revision, Settings: l.Settings, Ops: l.Ops,
+		Holder: l.Holder, Fence: l.Fence, LeaseUntil: l.LeaseUntil,
+	}
+	l.changed()
+}
+
+// Settle merges what a node knows by maximum.
+func (l *Ledger) Settle(f waitingroom.Floors) {
+	before := *l.Record
+	if f.Generation > l.Generation {
+		l.begin(f.Generation)
+	}
+	if f.Generation == l.Generation {
+		l.Arrive(min(f.Dealt, waitingroom.MaxPosition))
+		if f.Epoch > l.Epoch || f.Epoch == l.Epoch && f.Serving > l.Serving {
+			l.Epoch = f.Epoch
+			l.Serving = min(max(f.Serving, 0), waitingroom.MaxPosition)
+			l.Version++
+			l.fall()
+			l.rise()
+		}
+	}
+	if l.Generation != before.Generation || l.Dealt != before.Dealt || l.Serving != before.Serving || l.Epoch != before.Epoch {
+		l.changed()
+	}
+}
+
+// Configure applies settings unless a later revision is in force.
+func (l *Ledger) Configure(revision int64, s waitingroom.Settings) {
+	if revision < l.Revision || revision == l.Revision && s == l.Settings {
+		return
+	}
+	hadWindows := l.Settings.PositionTTL != 0
+	l.Revision, l.Settings = revision, s
+	switch {
+	case s.PositionTTL == 0:
+		l.Log = nil
+	case !hadWindows && l.Frontier > l.Expired:
+		// Places served while places lived for ever get a whole window from now.
+		l.Log = []Rise{{Upto: l.Frontier, At: l.Now}}
+		l.Sealed = l.Frontier
+	}
+	if s.Open && l.Serving < l.Dealt {
+		l.Serving = l.Dealt
+		l.Version++
+		l.rise()
+	}
+	l.changed()
+}
+
+// Lease takes or prolongs the inlet's lease.
+func (l *Ledger) Lease(holder waitingroom.OpID, d time.Duration) (waitingroom.Lease, error) {
+	if l.Holder != holder && l.Now < l.LeaseUntil {
+		return l.lease(), waitingroom.ErrConflict
+	}
+	if l.Holder != holder || l.Now >= l.LeaseUntil {
+		l.Holder = holder
+		l.Fence++
+		l.Version++
+		l.changed()
+	}
+	l.LeaseUntil = max(l.LeaseUntil, l.Now+d.Milliseconds())
+	return l.lease(), nil
+}
+
+func (l *Ledger) lease() waitingroom.Lease {
+	return waitingroom.Lease{Holder: l.Holder, Fence: l.Fence, Until: time.UnixMilli(l.LeaseUntil).UTC()}
+}

@@ -1,0 +1,81 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/anteroom-dev/anteroom/waitingroom"
+)
+
+// Sweep gives up places whose window has closed and ends sessions that ran
+// out; see [waitingroom.Line].
+func (l *Ledger) Sweep(limit int) waitingroom.Swept {
+	var swept waitingroom.Swept
+	before := l.Expired
+	n := 0
+	for n < len(l.Log) && n < limit && l.gone(l.Log[n]) {
+		swept.Places += l.expire(l.Log[n].Upto)
+		n++
+	}
+	l.Log = l.Log[n:]
+	l.trim(before)
+
+	due := l.rows.Due(l.Time(), limit)
+	for _, key := range due {
+		switch key[0] {
+		case 's':
+			swept.Sessions += l.sweepSession(waitingroom.RequestID(key[1:]))
+		default:
+			l.rows.Delete(key)
+		}
+	}
+	swept.More = len(due) == limit || n == limit
+	if n > 0 || len(due) > 0 {
+		l.changed()
+	}
+	return swept
+}
+
+// gone reports whether an entry's window has been closed long enough.
+func (l *Ledger) gone(r Rise) bool {
+	closed := time.UnixMilli(r.At).Add(l.Settings.PositionTTL + waitingroom.ExpiryGrace)
+	return l.Time().After(closed)
+}
+
+// expire gives up all places up to a position and returns how many of them
+// nobody had claimed.
+func (l *Ledger) expire(upto int64) int64 {
+	accounted := l.count(l.Expired, upto)
+	missed := upto - l.Expired - accounted
+	l.Accounted -= accounted
+	l.Expired = upto
+	l.Missed += missed
+	return missed
+}
+
+// sweepSession looks at a session whose reminder came, and returns 1 if it ran
+// out.
+func (l *Ledger) sweepSession(id waitingroom.RequestID) (ranOut int64) {
+	s, ok := l.session(id)
+	if !ok {
+		return 0
+	}
+	if s.Status == waitingroom.StatusActive {
+		if l.alive(s) {
+			return 0 // It was extended, and has a later reminder.
+		}
+		l.end(s, waitingroom.StatusAbandoned)
+		ranOut = 1
+	}
+	if s.Position <= l.Expired || l.Settings.PositionTTL == 0 {
+		l.rows.Delete(sessionKey(id))
+		return ranOut
+	}
+	// The row has to tell this spent place from a fresh one until the place
+	// has expired.
+	until, open := l.window(s.Position)
+	if !open {
+		until = l.Time()
+	}
+	l.rows.Remind(until.Add(2*waitingroom.ExpiryGrace), sessionKey(id))
+	return ranOut
+}
