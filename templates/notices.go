@@ -151,7 +151,7 @@ func (p *Pages) Broken(w http.ResponseWriter, d Rejoin) {
 func (p *Pages) Closed(w http.ResponseWriter, d Closed) {
 	if d.Opens.IsZero() {
 		v := p.view(p.words.Closed, d.Room, "")
-		p.write(w, response{status: http.StatusOK, refresh: d.RefreshAfter, target: d.PageURL}, p.notice, v)
+		p.write(w, response{status: http.StatusOK, refresh: max(d.RefreshAfter, time.Second), target: d.PageURL}, p.notice, v)
 		return
 	}
 	// The script does nothing here but show the time in the visitor's zone.
@@ -159,7 +159,7 @@ func (p *Pages) Closed(w http.ResponseWriter, d Closed) {
 	v.OpensLabel = p.words.Opens
 	v.OpensMachine = d.Opens.UTC().Format(time.RFC3339)
 	v.OpensText = p.words.dateTime(d.Opens)
-	p.write(w, response{status: http.StatusOK, refresh: d.RefreshAfter, target: d.PageURL}, p.notice, v)
+	p.write(w, response{status: http.StatusOK, refresh: max(d.RefreshAfter, time.Second), target: d.PageURL}, p.notice, v)
 }
 
 // NoCookies writes the page for a browser that keeps no cookies, with status 400.

@@ -3,6 +3,7 @@ package templates
 import (
 	"bytes"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -37,7 +38,9 @@ type Pages struct {
 	waiting *template.Template
 	notice  *template.Template
 	words   catalog
-	logger  *slog.Logger
+	// waitingJSON is words.Waiting as the script of the waiting page reads it.
+	waitingJSON string
+	logger      *slog.Logger
 }
 
 // Form is a form that is sent by POST when its button is pressed.
@@ -62,7 +65,12 @@ func New(o Options) (*Pages, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Pages{words: english(), logger: o.Logger}
+	words := english()
+	waitingJSON, err := json.Marshal(words.Waiting)
+	if err != nil {
+		return nil, fmt.Errorf("encode words: %w", err)
+	}
+	p := &Pages{words: words, waitingJSON: string(waitingJSON), logger: o.Logger}
 	asset := func(name string) (string, error) {
 		url := o.Static.URL(name)
 		if url == "" {

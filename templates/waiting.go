@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -66,8 +65,9 @@ type waitingView struct {
 	Heading            string
 	Note               string // what the state means, or ""
 	Ahead, AheadLabel  string
-	Progress           int64 // positions served, of ProgressMax
-	ProgressMax        int64
+	RawAhead           int64
+	RawPosition        int64
+	Passed             int64 // positions that are not ahead any more
 	Wait               string
 	Position, Serving  string
 	UpdatedMachine     string // RFC 3339
@@ -79,11 +79,6 @@ type waitingView struct {
 // Waiting writes the waiting page with status 200.
 func (p *Pages) Waiting(w http.ResponseWriter, d Waiting) {
 	words := p.words.Waiting
-	encoded, err := json.Marshal(words)
-	if err != nil {
-		// Strings alone cannot fail to encode; without them the page still works.
-		p.logger.Error("encode words", "error", err)
-	}
 	heading, note, title := words.InLine, "", fill(words.TitleAhead.of(d.Ahead), "n", p.words.number(d.Ahead))
 	if d.Ahead == 0 {
 		title = words.Next
@@ -104,13 +99,14 @@ func (p *Pages) Waiting(w http.ResponseWriter, d Waiting) {
 		PollMillis:     d.PollAfter.Milliseconds(),
 		EnterMillis:    d.EnterAfter.Milliseconds(),
 		Words:          words,
-		WordsJSON:      string(encoded),
+		WordsJSON:      p.waitingJSON,
 		Heading:        heading,
 		Note:           note,
 		Ahead:          p.words.number(d.Ahead),
 		AheadLabel:     words.Ahead.of(d.Ahead),
-		ProgressMax:    max(d.Position, 1),
-		Progress:       min(max(d.Position-d.Ahead-1, 0), max(d.Position, 1)),
+		RawAhead:       max(d.Ahead, 0),
+		RawPosition:    max(d.Position, 1),
+		Passed:         max(d.Position-d.Ahead-1, 0),
 		Wait:           words.estimate(d.Wait, p.words.number),
 		Position:       p.words.number(d.Position),
 		Serving:        p.words.number(d.Serving),
@@ -119,5 +115,5 @@ func (p *Pages) Waiting(w http.ResponseWriter, d Waiting) {
 		Message:        d.Message,
 		Refreshes:      p.words.every(d.RefreshAfter),
 	}
-	p.write(w, response{status: http.StatusOK, refresh: d.RefreshAfter, target: d.PageURL}, p.waiting, view)
+	p.write(w, response{status: http.StatusOK, refresh: max(d.RefreshAfter, time.Second), target: d.PageURL}, p.waiting, view)
 }
