@@ -1,0 +1,17 @@
+// Package e2e holds black-box tests of the built binary: the program as an
+// operator starts it, driven by real browsers and real relying parties. It
+// imports nothing of this module but what the outside can see, and its tests
+// carry the build tag e2e, because they need Chromium and npm packages that
+// `make test` does without:
+//
+//	make e2e
+//
+// A test starts what it needs and throws it away afterwards:
+//
+//	server := startServer(t, `rooms: [{id: sale, inlet: {kind: open}}]`)
+//	browser := newBrowser(t)
+//	browser.Do(chromedp.Navigate(server.Issuer + "/healthz"))
+//
+// With CI=true a missing browser or npm package fails a test; without, it is
+// skipped. Screenshots go to the folder artifacts at the root of the module.
+package e2e
