@@ -48,7 +48,7 @@ bench: ## Measure the bounds and write docs/performance.md; needs Linux and two 
 .PHONY: e2e
 e2e: build ## Drive the built binary with real browsers; needs Chromium and npm.
 	npm --prefix e2e ci
-	$(GO) test -tags e2e -count=1 -timeout 20m ./e2e/...
+	E2E_BINARY='$(CURDIR)/bin/anteroom' $(GO) test -tags e2e -count=1 -timeout 20m ./e2e/...
 
 .PHONY: cover
 cover: ## Show the share of statements that the tests run.
