@@ -44,4 +44,4 @@ while read -r package name; do
   fuzz "$package" "$name" "$log" </dev/null
   count=$((count + 1))
 done <<<"$targets"
-echo "fuzz: $count targets, $fuzztime each, found nothing"
+echo "fuzz: targets run: $count, $fuzztime each; nothing found"
