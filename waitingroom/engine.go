@@ -1,0 +1,174 @@
+package waitingroom
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Options configures an [Engine].
+type Options struct {
+	// Store holds the rooms. The caller closes it, after [Engine.Stop].
+	Store Store
+	// Secrets are the installation's master secrets.
+	Secrets *Secrets
+	// Rooms are the rooms to run.
+	Rooms []RoomConfig
+	// Revision orders configurations: a store that has seen a higher one keeps
+	// its settings. It rises with each change of the configuration.
+	Revision int64
+	// EntriesPerSecond bounds how many served visitors a node lets in at once;
+	// 0 is no bound. See [Pace].
+	EntriesPerSecond float64
+	// Logger takes what an operator should know; nil discards it.
+	Logger *slog.Logger
+}
+
+// RoomConfig describes one room.
+type RoomConfig struct {
+	// ID names the room: 1 to 50 of a-z, 0-9 and '-'.
+	ID string
+	// Name is what visitors see; empty stands for the ID.
+	Name string
+	// Inlet moves the serving counter.
+	Inlet Inlet
+	// Settings are the room's rules in the store. Open is set by the inlet.
+	Settings Settings
+}
+
+// RoomID is the form of a room's ID.
+const RoomID = `^[a-z0-9-]{1,50}$`
+
+// Engine runs the rooms of one node. It is safe for concurrent use.
+type Engine struct {
+	options Options
+	node    OpID
+	rooms   map[string]*Room
+	order   []*Room
+	flood   flood
+	log     *slog.Logger
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// New returns an engine for the rooms. An error reports all that is wrong with
+// their configuration.
+func New(o Options) (*Engine, error) {
+	e := &Engine{options: o, node: NewOpID(), rooms: make(map[string]*Room), log: o.Logger}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	id := regexp.MustCompile(RoomID)
+	var errs []error
+	for _, c := range o.Rooms {
+		if !id.MatchString(c.ID) {
+			errs = append(errs, fmt.Errorf("room %q: an ID is 1 to 50 of a-z, 0-9 and -", c.ID))
+		}
+		if e.rooms[c.ID] != nil {
+			errs = append(errs, fmt.Errorf("room %q is configured twice", c.ID))
+		}
+		if err := c.Inlet.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("room %q: %w", c.ID, err))
+		}
+		if c.Settings.SessionTTL <= 0 || c.Settings.SessionMax < c.Settings.SessionTTL || c.Settings.PositionTTL < 0 {
+			errs = append(errs, fmt.Errorf("room %q: session times are positive and the longest is no shorter", c.ID))
+		}
+		room := newRoom(e, c)
+		e.rooms[c.ID] = room
+		e.order = append(e.order, room)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// NewOpID returns a random name for an operation or a node.
+func NewOpID() OpID {
+	var id OpID
+	_, _ = rand.Read(id[:]) // crypto/rand.Read never fails.
+	return id
+}
+
+// checkName is where the vault keeps the master secret's check value.
+const checkName = "secret/check"
+
+// Start verifies that the store belongs to the master secrets, configures the
+// rooms and runs them until [Engine.Stop]. It returns [ErrForeignSecret] for a
+// store that was written under another secret.
+func (e *Engine) Start(ctx context.Context) error {
+	checks := e.options.Secrets.Check()
+	kept, err := e.options.Store.Keep(ctx, checkName, checks[0], 0)
+	if err != nil {
+		return fmt.Errorf("check the master secret: %w", err)
+	}
+	if !slices.ContainsFunc(checks, func(c []byte) bool { return hmac.Equal(c, kept) }) {
+		return ErrForeignSecret
+	}
+	for _, r := range e.order {
+		if err := r.configure(ctx); err != nil {
+			return fmt.Errorf("configure room %q: %w", r.config.ID, err)
+		}
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	e.stop = stop
+	for _, r := range e.order {
+		e.running.Go(func() { r.run(running) })
+	}
+	return nil
+}
+
+// Stop ends the rooms' work and waits for it. Joins and claims still work, for
+// requests that are in flight.
+func (e *Engine) Stop() {
+	if e.stop != nil {
+		e.stop()
+	}
+	e.running.Wait()
+}
+
+// Room returns a room, or [ErrNoRoom].
+func (e *Engine) Room(id string) (*Room, error) {
+	r := e.rooms[id]
+	if r == nil {
+		return nil, ErrNoRoom
+	}
+	return r, nil
+}
+
+// Rooms returns all rooms in the order of their configuration.
+func (e *Engine) Rooms() []*Room { return e.order }
+
+const (
+	// tries is how often a verb is repeated whose reply was lost, or that the
+	// store refused for the moment.
+	tries    = 3
+	tryPause = 20 * time.Millisecond
+)
+
+// again runs an idempotent verb until it answers anything but
+// [ErrUnavailable], at most three times, with jittered pauses between.
+func again(ctx context.Context, verb func() error) error {
+	for try := 1; ; try++ {
+		err := verb()
+		if !errors.Is(err, ErrUnavailable) || try == tries {
+			return err
+		}
+		pause := tryPause << try
+		pause = pause/2 + mathrand.N(pause) //nolint:gosec // Jitter is no secret.
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
