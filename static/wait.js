@@ -369,7 +369,6 @@
   }
 
   function begin() {
-    setUpdated();
     if (state === 'served') {
       turn(Number(main.getAttribute('data-enter')));
     } else {
@@ -408,6 +407,7 @@
   pace = clamp(Number(main.getAttribute('data-poll')), MIN_POLL, MAX_POLL);
   said = milestone(Number(main.getAttribute('data-ahead')));
   setProgress(Number(main.getAttribute('data-position')), Number(main.getAttribute('data-ahead')));
+  setUpdated();
   if (document.readyState === 'complete') {
     loaded();
   } else {

@@ -71,26 +71,31 @@ func New(o Options) (*Pages, error) {
 		return nil, fmt.Errorf("encode words: %w", err)
 	}
 	p := &Pages{words: words, waitingJSON: string(waitingJSON), logger: o.Logger}
+	if p.waiting, err = parse("waiting.html", o.Static); err != nil {
+		return nil, err
+	}
+	if p.notice, err = parse("notice.html", o.Static); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// parse compiles one page together with the layout around it.
+func parse(file string, assets *static.Files) (*template.Template, error) {
 	asset := func(name string) (string, error) {
-		url := o.Static.URL(name)
+		url := assets.URL(name)
 		if url == "" {
 			return "", fmt.Errorf("no static file %q", name)
 		}
 		return url, nil
 	}
-	for file, page := range map[string]**template.Template{
-		"waiting.html": &p.waiting,
-		"notice.html":  &p.notice,
-	} {
-		t, err := template.New("layout.html").
-			Funcs(template.FuncMap{"asset": asset}).
-			ParseFS(sources, "layout.html", file)
-		if err != nil {
-			return nil, fmt.Errorf("parse page %s: %w", file, err)
-		}
-		*page = t
+	t, err := template.New("layout.html").
+		Funcs(template.FuncMap{"asset": asset}).
+		ParseFS(sources, "layout.html", file)
+	if err != nil {
+		return nil, fmt.Errorf("parse page %s: %w", file, err)
 	}
-	return p, nil
+	return t, nil
 }
 
 // frame is what the layout shows around a page.
@@ -148,6 +153,8 @@ func (p *Pages) write(w http.ResponseWriter, r response, t *template.Template, v
 	// The page's address carries a sealed request, which is nobody else's business.
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Robots-Tag", "noindex")
+	// No Cross-Origin-Opener-Policy: a site may log its visitors in by a popup,
+	// and would lose hold of it.
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 	if isPath(r.target) {
 		h.Set("Refresh", strconv.FormatInt(seconds(r.refresh), 10)+"; url="+r.target)

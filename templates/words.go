@@ -7,7 +7,7 @@ import (
 )
 
 // catalog is every sentence of the pages in one language. Words in braces are
-// filled in.
+// filled in. A translation is another function like [english].
 type catalog struct {
 	Lang, Dir   string
 	Separator   string // between groups of three digits
@@ -105,47 +105,7 @@ func english() catalog {
 			"This page refreshes itself every second.",
 			"This page refreshes itself every {n} seconds.",
 		},
-		Waiting: waitingWords{
-			Separator:  separator,
-			InLine:     "You are in line",
-			Paused:     "The line is paused",
-			PausedNote: "Nobody is being let in at the moment. You keep your place.",
-			Turn:       "It is your turn",
-			TurnNote:   "You will be taken in automatically in a moment.",
-			Enter:      "Enter now",
-			Ahead:      plural{"person ahead of you", "people ahead of you"},
-			AheadSaid:  plural{"{n} person ahead of you.", "{n} people ahead of you."},
-			TitleAhead: plural{"{n} ahead", "{n} ahead"},
-			TitleRoom:  titleOfRoom,
-			Next:       "You are next",
-			Unknown:    "we cannot say yet",
-			Moment:     "less than a minute",
-			Minutes: timeWords{
-				plural{"up to {n} minute", "up to {n} minutes"},
-				plural{"about {n} minute", "about {n} minutes"},
-				"about {low} to {high} minutes",
-			},
-			Hours: timeWords{
-				plural{"up to {n} hour", "up to {n} hours"},
-				plural{"about {n} hour", "about {n} hours"},
-				"about {low} to {high} hours",
-			},
-			Days: timeWords{
-				plural{"up to {n} day", "up to {n} days"},
-				plural{"about {n} day", "about {n} days"},
-				"about {low} to {high} days",
-			},
-			Lost:     "Connection lost. Your place is kept. Trying again…",
-			Busy:     "The line is very busy. Your place is kept. Trying again…",
-			Back:     "The connection is back. Your place was kept.",
-			Position: "Your place in line",
-			Serving:  "Now serving",
-			Wait:     "Estimated wait",
-			Updated:  "Last updated",
-			Progress: "Progress of the line towards your place",
-			Kept:     "You can reload or close this page; your place is kept in this browser.",
-			Check:    "Check my place now",
-		},
+		Waiting: englishWaiting(separator, titleOfRoom),
 		Expired: notice{
 			"Your turn has passed",
 			[]string{"Your place came up, but it was not taken up in time, so it is no longer kept for you.",
@@ -235,6 +195,51 @@ func english() catalog {
 				"This page tries again by itself."},
 			"",
 		},
+	}
+}
+
+// englishWaiting is the part of the English catalog that the script gets too.
+func englishWaiting(separator, titleOfRoom string) waitingWords {
+	return waitingWords{
+		Separator:  separator,
+		InLine:     "You are in line",
+		Paused:     "The line is paused",
+		PausedNote: "Nobody is being let in at the moment. You keep your place.",
+		Turn:       "It is your turn",
+		TurnNote:   "You will be taken in automatically in a moment.",
+		Enter:      "Enter now",
+		Ahead:      plural{"person ahead of you", "people ahead of you"},
+		AheadSaid:  plural{"{n} person ahead of you.", "{n} people ahead of you."},
+		TitleAhead: plural{"{n} ahead", "{n} ahead"},
+		TitleRoom:  titleOfRoom,
+		Next:       "You are next",
+		Unknown:    "we cannot say yet",
+		Moment:     "less than a minute",
+		Minutes: timeWords{
+			plural{"up to {n} minute", "up to {n} minutes"},
+			plural{"about {n} minute", "about {n} minutes"},
+			"about {low} to {high} minutes",
+		},
+		Hours: timeWords{
+			plural{"up to {n} hour", "up to {n} hours"},
+			plural{"about {n} hour", "about {n} hours"},
+			"about {low} to {high} hours",
+		},
+		Days: timeWords{
+			plural{"up to {n} day", "up to {n} days"},
+			plural{"about {n} day", "about {n} days"},
+			"about {low} to {high} days",
+		},
+		Lost:     "Connection lost. Your place is kept. Trying again…",
+		Busy:     "The line is very busy. Your place is kept. Trying again…",
+		Back:     "The connection is back. Your place was kept.",
+		Position: "Your place in line",
+		Serving:  "Now serving",
+		Wait:     "Estimated wait",
+		Updated:  "Last updated",
+		Progress: "Progress of the line towards your place",
+		Kept:     "You can reload or close this page; your place is kept in this browser.",
+		Check:    "Check my place now",
 	}
 }
 
