@@ -26,9 +26,11 @@ var (
 type Visitor struct {
 	// Room is the line that the visitor stood in.
 	Room string
-	// Subject is the visitor's request ID, the sub of every token.
+	// Subject is the visitor's request ID, the sub of every token. It has the
+	// shape of a UUID in lower case.
 	Subject string
-	// Generation is the life of the room that the place belongs to.
+	// Generation is the life of the room that the place belongs to, from 0 to
+	// 2^48-1.
 	Generation int64
 	// Position is the place in the line, from 1.
 	Position int64

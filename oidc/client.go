@@ -1,0 +1,206 @@
+package oidc
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Refresh says when a client gets refresh tokens.
+type Refresh string
+
+// The refresh policies of a client.
+const (
+	// RefreshOffline gives refresh tokens to requests with the scope
+	// offline_access. It is the default.
+	RefreshOffline Refresh = "offline_access"
+	// RefreshNever gives none.
+	RefreshNever Refresh = "never"
+	// RefreshAlways gives them to every request, for clients that keep their
+	// own session for days unless a refresh fails.
+	RefreshAlways Refresh = "always"
+)
+
+// DefaultAccessTokenTTL is how long access tokens live unless the client says
+// otherwise.
+const DefaultAccessTokenTTL = 15 * time.Minute
+
+// Client is a registered relying party.
+type Client struct {
+	// ID is the client_id: 1 to 128 characters of [A-Za-z0-9._-].
+	ID string
+	// Public says that the client has no secret; it must use PKCE then.
+	Public bool
+	// SecretHashes holds the SHA-256 of each secret that is accepted. A
+	// confidential client needs at least one, a public client has none.
+	SecretHashes [][32]byte
+	// Room is the line that the client's users stand in.
+	Room string
+	// RedirectURIs are compared as strings, byte for byte: https, or http for
+	// loopback, without a fragment. At least one is needed.
+	RedirectURIs []string
+	// PostLogoutRedirectURIs follow the same rules. There may be none.
+	PostLogoutRedirectURIs []string
+	// Refresh says when the client gets refresh tokens; "" means RefreshOffline.
+	Refresh Refresh
+	// AccessTokenTTL is how long access tokens and ID tokens live, in whole
+	// seconds, but never longer than the session; 0 means DefaultAccessTokenTTL.
+	AccessTokenTTL time.Duration
+	// QueuePosition adds the claim queue_position to ID tokens and userinfo.
+	QueuePosition bool
+}
+
+// clientMark stands for a client inside a token: the start of the SHA-256 of
+// its ID.
+type clientMark [8]byte
+
+// mark returns the client's mark.
+func (c *Client) mark() clientMark {
+	sum := sha256.Sum256([]byte(c.ID))
+	return clientMark(sum[:8])
+}
+
+// registry holds the clients of a provider. It never changes.
+type registry struct {
+	byID   map[string]*Client
+	byMark map[clientMark]*Client
+	rooms  []string // sorted, each once
+}
+
+// newRegistry copies and checks the clients and returns all faults at once.
+func newRegistry(clients []Client) (*registry, error) {
+	reg := &registry{
+		byID:   make(map[string]*Client, len(clients)),
+		byMark: make(map[clientMark]*Client, len(clients)),
+	}
+	var faults []error
+	for i := range clients {
+		client := clients[i]
+		if client.Refresh == "" {
+			client.Refresh = RefreshOffline
+		}
+		if client.AccessTokenTTL == 0 {
+			client.AccessTokenTTL = DefaultAccessTokenTTL
+		}
+		if err := client.validate(); err != nil {
+			faults = append(faults, fmt.Errorf("client %q: %w", client.ID, err))
+		}
+		if reg.byMark[client.mark()] != nil {
+			faults = append(faults, fmt.Errorf("client %q: there is another client of that ID", client.ID))
+		}
+		reg.byID[client.ID] = &client
+		reg.byMark[client.mark()] = &client
+		reg.rooms = append(reg.rooms, client.Room)
+	}
+	slices.Sort(reg.rooms)
+	reg.rooms = slices.Compact(reg.rooms)
+	return reg, errors.Join(faults...)
+}
+
+// some reports whether there is a client that meets the condition.
+func (reg *registry) some(condition func(*Client) bool) bool {
+	for _, client := range reg.byID {
+		if condition(client) {
+			return true
+		}
+	}
+	return false
+}
+
+// validID reports whether an ID needs no encoding wherever it may go: URLs,
+// Basic credentials, logs.
+func validID(id string) bool {
+	for _, b := range []byte(id) {
+		switch {
+		case 'A' <= b && b <= 'Z', 'a' <= b && b <= 'z', '0' <= b && b <= '9':
+		case b == '.', b == '_', b == '-':
+		default:
+			return false
+		}
+	}
+	return id != "" && len(id) <= 128
+}
+
+// redirectsTo reports whether uri is registered.
+//
+// RFC 6749 §3.1.2.3 and RFC 9700 §4.1.3: strings are compared as they are,
+// since every normalization is a way in.
+func (c *Client) redirectsTo(uri string) bool {
+	return slices.Contains(c.RedirectURIs, uri)
+}
+
+// validate returns all faults of a client's registration.
+func (c *Client) validate() error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf(format, args...))
+	}
+	if !validID(c.ID) {
+		fault("the ID must have 1 to 128 characters of A-Z a-z 0-9 . _ -")
+	}
+	if c.Room == "" {
+		fault("no room")
+	}
+	if c.Public && len(c.SecretHashes) > 0 {
+		fault("a public client has no secret")
+	}
+	if !c.Public && len(c.SecretHashes) == 0 {
+		fault("no secret, and not public")
+	}
+	if !slices.Contains([]Refresh{RefreshNever, RefreshOffline, RefreshAlways}, c.Refresh) {
+		fault("unknown refresh policy %q", c.Refresh)
+	}
+	if c.AccessTokenTTL < time.Second || c.AccessTokenTTL%time.Second != 0 {
+		fault("access tokens must live for a whole number of seconds, not %v", c.AccessTokenTTL)
+	}
+	if len(c.RedirectURIs) == 0 {
+		fault("no redirect URI")
+	}
+	for _, uri := range slices.Concat(c.RedirectURIs, c.PostLogoutRedirectURIs) {
+		if err := checkURI(uri); err != nil {
+			fault("redirect URI %q: %w", uri, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// checkURI checks a URI that browsers are to be sent to.
+func checkURI(uri string) error {
+	// The URI goes into a Location header as it is.
+	for _, b := range []byte(uri) {
+		if b <= ' ' || b > '~' || strings.IndexByte("\"<>\\^`{|}", b) >= 0 {
+			return errors.New("characters that a URI can't have")
+		}
+	}
+	u, err := url.Parse(uri)
+	if err != nil {
+		return errors.New("not a URI")
+	}
+	switch {
+	case u.Host == "" || u.Hostname() == "":
+		return errors.New("not an absolute URL")
+	case u.User != nil:
+		return errors.New("user information")
+	case strings.Contains(uri, "#"):
+		// RFC 6749 §3.1.2: a redirect URI has no fragment.
+		return errors.New("a fragment")
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	default:
+		return errors.New("neither https nor http on loopback")
+	}
+}
+
+// isLoopback reports whether a host name can only mean this machine.
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

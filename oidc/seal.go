@@ -1,0 +1,161 @@
+package oidc
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Secrets derives the provider's keys.
+type Secrets interface {
+	// Derive returns one key of size bytes for each of the installation's
+	// secrets, the newest secret's first. Keys of different labels or contexts
+	// tell nothing of one another.
+	Derive(label string, size int, context ...string) [][]byte
+}
+
+var (
+	// errBroken says that a sealed value doesn't open: foreign or changed.
+	errBroken = errors.New("seal is broken")
+	// errOutdated says that a sealed value names a day too long ago.
+	errOutdated = errors.New("seal is outdated")
+)
+
+const (
+	// sealedOverhead is what sealing adds to a value before base64: the day,
+	// the GCM nonce and the GCM tag.
+	sealedOverhead = 2 + 12 + 16
+	// day is the span of time for which a sealing key is used.
+	day = 24 * time.Hour
+	// cachedDays is for how many days a sealer keeps keys at hand: today, the
+	// two days for which a login lives on, and tomorrow for clocks that run
+	// ahead.
+	cachedDays = 4
+)
+
+// sealer turns values into opaque strings of [A-Za-z0-9_-] and back, with
+// AES-256-GCM. Each purpose and each UTC day has a key of its own: a value
+// sealed for one purpose never opens for another, and the random nonces of one
+// key stay far below the 2^32 that GCM allows. A sealed value is
+//
+//	base64url( day (2 bytes) || nonce (12) || ciphertext || tag (16) )
+//
+// with purpose and day as additional data.
+type sealer struct {
+	secrets Secrets
+	label   string
+	purpose string
+	days    int64 // how many days back a seal is still opened
+
+	mu   sync.Mutex
+	keys map[uint16][]cipher.AEAD // by day, newest secret first
+}
+
+// newSealer returns a sealer for one purpose, whose values open for the given
+// number of days.
+func newSealer(secrets Secrets, label, purpose string, days int64) *sealer {
+	return &sealer{
+		secrets: secrets,
+		label:   label,
+		purpose: purpose,
+		days:    days,
+		keys:    make(map[uint16][]cipher.AEAD),
+	}
+}
+
+// seal seals value under today's key of the newest secret.
+func (s *sealer) seal(now time.Time, value []byte) (string, error) {
+	today := dayOf(now)
+	if today < 0 || today > math.MaxUint16 {
+		return "", fmt.Errorf("seal %s: the clock is out of range", s.purpose)
+	}
+	number := uint16(today) //nolint:gosec // checked above
+	keys, err := s.keysOf(number, true)
+	if err != nil {
+		return "", err
+	}
+	sealed := make([]byte, 2, sealedOverhead+len(value))
+	binary.BigEndian.PutUint16(sealed, number)
+	sealed = keys[0].Seal(sealed, nil, value, s.additional(number))
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+// open returns the value of a seal, or an error wrapping errBroken or
+// errOutdated. The caller bounds the length of sealed.
+func (s *sealer) open(now time.Time, sealed string) ([]byte, error) {
+	// The decoder skips line breaks even when strict, and there must be only
+	// one way to write a seal.
+	if strings.ContainsAny(sealed, "\r\n") {
+		return nil, errBroken
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
+	if err != nil || len(b) < sealedOverhead {
+		return nil, errBroken
+	}
+	number := binary.BigEndian.Uint16(b)
+	today := dayOf(now)
+	if int64(number) > today+1 {
+		return nil, errBroken
+	}
+	if int64(number) < today-s.days {
+		return nil, errOutdated
+	}
+	keys, err := s.keysOf(number, int64(number) > today+1-cachedDays)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		if value, err := key.Open(nil, nil, b[2:], s.additional(number)); err == nil {
+			return value, nil
+		}
+	}
+	return nil, errBroken
+}
+
+// keysOf returns the keys of a day. Only the keys of recent days are kept, so
+// that made-up days can't fill the memory.
+func (s *sealer) keysOf(number uint16, keep bool) ([]cipher.AEAD, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if keys, ok := s.keys[number]; ok {
+		return keys, nil
+	}
+	var keys []cipher.AEAD
+	for _, secret := range s.secrets.Derive(s.label, 32, s.purpose, strconv.Itoa(int(number))) {
+		block, err := aes.NewCipher(secret)
+		if err != nil {
+			return nil, fmt.Errorf("key for %s: %w", s.purpose, err)
+		}
+		key, err := cipher.NewGCMWithRandomNonce(block)
+		if err != nil {
+			return nil, fmt.Errorf("key for %s: %w", s.purpose, err)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("key for %s: no secret", s.purpose)
+	}
+	if keep {
+		if len(s.keys) >= cachedDays {
+			clear(s.keys)
+		}
+		s.keys[number] = keys
+	}
+	return keys, nil
+}
+
+// additional is what a seal is bound to besides its key.
+func (s *sealer) additional(number uint16) []byte {
+	return binary.BigEndian.AppendUint16([]byte(s.purpose), number)
+}
+
+// dayOf numbers the UTC days from 1970.
+func dayOf(t time.Time) int64 { return t.Unix() / int64(day/time.Second) }
