@@ -1,0 +1,107 @@
+package wait
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/anteroom-dev/anteroom/templates"
+	"github.com/anteroom-dev/anteroom/waitingroom"
+)
+
+// retryParam marks a page that was asked for again because another tab of the
+// same browser was taking the turn up at that moment.
+const retryParam = "retry"
+
+// claim takes up a turn and sends the browser back to the relying party. It
+// looks at the session first, so that a code is made only when it will be used.
+func (h *Handler) claim(v *visit, ticket waitingroom.Ticket) {
+	ctx, id := v.r.Context(), v.room.Config().ID
+	standing, err := v.room.Lookup(ctx, ticket)
+	if err != nil {
+		h.refused(v, ticket, err)
+		return
+	}
+	holder, held := h.Cookies.holder(v.r, id)
+	var fresh string
+	if standing.State == waitingroom.StateActive {
+		if !held || standing.Session.Holder != holder {
+			h.held(v)
+			return
+		}
+		if v.login.NeedsConfirmation(standing.Session) {
+			h.Pages.Confirm(v.w, templates.Question{Room: v.room.Config().Name, Form: h.form(v, actionConfirm)})
+			return
+		}
+	} else {
+		fresh, holder = newHolder()
+	}
+	code, deliver := v.login.Answer()
+	if _, err := v.room.Claim(ctx, waitingroom.Claim{Ticket: ticket, Holder: holder, Code: &code}); err != nil {
+		h.refused(v, ticket, err)
+		return
+	}
+	if fresh != "" {
+		h.Cookies.setSession(v.w, id, fresh)
+	}
+	deliver(v.w, v.r)
+}
+
+// refused answers a claim that the store refused.
+func (h *Handler) refused(v *visit, ticket waitingroom.Ticket, err error) {
+	switch {
+	case errors.Is(err, waitingroom.ErrHeld):
+		h.held(v)
+	case errors.Is(err, waitingroom.ErrNotServed):
+		// The counter was moved back meanwhile.
+		h.waiting(v, ticket, templates.StateWaiting)
+	case errors.Is(err, waitingroom.ErrExpired):
+		h.again(v, ticket.ID, h.Pages.Expired)
+	case errors.Is(err, waitingroom.ErrSpent):
+		h.again(v, ticket.ID, h.Pages.Spent)
+	case errors.Is(err, waitingroom.ErrLineEnded):
+		h.again(v, ticket.ID, h.Pages.Ended)
+	default:
+		h.later(v.w, v.r, v.room.Config().Name, err)
+	}
+}
+
+// held answers a browser whose place another session cookie holds. It may be
+// another tab of the same browser, whose answer with the cookie is still on its
+// way, so the browser is sent round once before it is asked.
+func (h *Handler) held(v *visit) {
+	if _, ok := h.Cookies.holder(v.r, v.room.Config().ID); !ok && !v.r.URL.Query().Has(retryParam) {
+		http.Redirect(v.w, v.r, h.self(v.r)+"&"+retryParam+"=1", http.StatusSeeOther)
+		return
+	}
+	h.Pages.ContinueHere(v.w, templates.Question{Room: v.room.Config().Name, Form: h.form(v, actionContinue)})
+}
+
+// Session returns the place and the live session that r's cookies prove in a
+// room, or an error that wraps [waitingroom.ErrNoSession]. It looks at the
+// store, not at what was known a moment ago.
+func (h *Handler) Session(r *http.Request, room *waitingroom.Room) (waitingroom.Ticket, waitingroom.Session, error) {
+	none := func() (waitingroom.Ticket, waitingroom.Session, error) {
+		return waitingroom.Ticket{}, waitingroom.Session{}, waitingroom.ErrNoSession
+	}
+	id := room.Config().ID
+	proof, placed := h.Cookies.place(r, id)
+	holder, held := h.Cookies.holder(r, id)
+	if !placed || !held {
+		return none()
+	}
+	ticket, _, err := room.Verify(r.Context(), proof)
+	switch {
+	case errors.Is(err, waitingroom.ErrUnavailable):
+		return ticket, waitingroom.Session{}, err
+	case err != nil:
+		return none()
+	}
+	standing, err := room.Lookup(r.Context(), ticket)
+	if err != nil {
+		return ticket, waitingroom.Session{}, err
+	}
+	if standing.State != waitingroom.StateActive || standing.Session.Holder != holder {
+		return none()
+	}
+	return ticket, standing.Session, nil
+}

@@ -1,0 +1,148 @@
+package wait
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	cookieAge = 30 * 24 * time.Hour
+	// maxPlaces is how many rooms' places a browser keeps.
+	maxPlaces   = 16
+	browserSize = 16
+	sessionSize = 32
+)
+
+// Cookies reads and writes the browser's cookies.
+type Cookies struct {
+	// Secure is true for an https issuer: the names get the prefix __Host-,
+	// which a browser accepts only from this host and over TLS. An http issuer
+	// is for loopback, where browsers would refuse the prefix.
+	Secure bool
+}
+
+func (c Cookies) name(kind, room string) string {
+	name := "anteroom-" + kind
+	if room != "" {
+		name += "-" + room
+	}
+	if c.Secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+func (c Cookies) set(w http.ResponseWriter, name, value string) {
+	http.SetCookie(w, c.cookie(name, value, int(cookieAge/time.Second)))
+}
+
+func (c Cookies) clear(w http.ResponseWriter, name string) {
+	http.SetCookie(w, c.cookie(name, "", -1))
+}
+
+func (c Cookies) cookie(name, value string, age int) *http.Cookie {
+	return &http.Cookie{
+		Name: name, Value: value, MaxAge: age, Path: "/",
+		Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// read returns the value of a cookie. Of several with one name none is taken:
+// somebody may have planted the other.
+func (c Cookies) read(r *http.Request, name string) (string, bool) {
+	found := r.CookiesNamed(name)
+	if len(found) != 1 {
+		return "", false
+	}
+	return found[0].Value, true
+}
+
+// secret returns a cookie that holds size random bytes.
+func (c Cookies) secret(r *http.Request, name string, size int) ([]byte, bool) {
+	value, ok := c.read(r, name)
+	if !ok || len(value) != base64.RawURLEncoding.EncodedLen(size) {
+		return nil, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(value)
+	return b, err == nil && len(b) == size
+}
+
+// Browser identifies a browser by a hash of its browser cookie.
+type Browser [16]byte
+
+func browserOf(secret []byte) Browser {
+	sum := sha256.Sum256(secret)
+	return Browser(sum[:16])
+}
+
+// Browser returns the identity of the browser that sent r, if it returned a
+// browser cookie.
+func (c Cookies) Browser(r *http.Request) (Browser, bool) {
+	secret, ok := c.secret(r, c.name("browser", ""), browserSize)
+	if !ok {
+		return Browser{}, false
+	}
+	return browserOf(secret), true
+}
+
+// GreetBrowser returns the identity of the browser that sent r, and gives it
+// one if it has none.
+func (c Cookies) GreetBrowser(w http.ResponseWriter, r *http.Request) Browser {
+	if b, ok := c.Browser(r); ok {
+		return b
+	}
+	secret := make([]byte, browserSize)
+	_, _ = rand.Read(secret) // crypto/rand.Read never fails.
+	c.set(w, c.name("browser", ""), base64.RawURLEncoding.EncodeToString(secret))
+	return browserOf(secret)
+}
+
+// place returns a room's place proof, unverified.
+func (c Cookies) place(r *http.Request, room string) (string, bool) {
+	return c.read(r, c.name("place", room))
+}
+
+// setPlace stores a room's place proof. A browser that keeps too many rooms'
+// places loses the first of the others.
+func (c Cookies) setPlace(w http.ResponseWriter, r *http.Request, room, proof string) {
+	prefix, own := c.name("place", "")+"-", c.name("place", room)
+	var others []string
+	for _, cookie := range r.Cookies() {
+		if strings.HasPrefix(cookie.Name, prefix) && cookie.Name != own {
+			others = append(others, cookie.Name)
+		}
+	}
+	for ; len(others) >= maxPlaces; others = others[1:] {
+		c.clear(w, others[0])
+	}
+	c.set(w, own, proof)
+}
+
+// holder returns the hash of a room's session cookie.
+func (c Cookies) holder(r *http.Request, room string) ([32]byte, bool) {
+	secret, ok := c.secret(r, c.name("session", room), sessionSize)
+	if !ok {
+		return [32]byte{}, false
+	}
+	return sha256.Sum256(secret), true
+}
+
+// newHolder returns a fresh session cookie's value and its hash.
+func newHolder() (value string, hash [32]byte) {
+	secret := make([]byte, sessionSize)
+	_, _ = rand.Read(secret) // crypto/rand.Read never fails.
+	return base64.RawURLEncoding.EncodeToString(secret), sha256.Sum256(secret)
+}
+
+func (c Cookies) setSession(w http.ResponseWriter, room, value string) {
+	c.set(w, c.name("session", room), value)
+}
+
+// ClearSession removes a room's session cookie.
+func (c Cookies) ClearSession(w http.ResponseWriter, room string) {
+	c.clear(w, c.name("session", room))
+}

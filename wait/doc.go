@@ -1,0 +1,25 @@
+// Package wait is the waiting page: what a browser sees between a relying
+// party's authorization request and its own turn.
+//
+//	GET  /wait?login=…         the page, or the way on once the turn has come
+//	POST /wait?login=…         the buttons of the pages (action=join|continue|confirm)
+//	GET  /wait/status?login=…  the poll of the page's script, in JSON
+//
+// The query carries the sealed authorization request; three cookies carry the
+// rest, so that a waiting visitor costs the server nothing:
+//
+//   - The browser cookie (128 random bits) is set by /authorize. The sealed
+//     request is bound to its hash, so a link is worth nothing in another
+//     browser; and that it comes back shows that the browser keeps cookies.
+//   - The place cookie, one for each room, proves the place. It has a MAC, and
+//     is never silently replaced: a place that has expired, is spent or has
+//     ended gives a page with a button, in an open room a new place at once.
+//   - The session cookie (256 random bits, stored hashed) is set when the turn
+//     is taken up. From then on codes need it, so that a copied place admits one
+//     person; another browser with the same place is asked "continue here?".
+//
+// Only a GET navigation joins or claims: not HEAD, no prefetch, no frame or
+// image, and no browser that didn't return its browser cookie. The page is a
+// plain page first: it reloads itself by a Refresh header, and answers 303 to
+// the relying party once the turn has come. The script only makes it nicer.
+package wait

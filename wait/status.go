@@ -1,0 +1,123 @@
+package wait
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/anteroom-dev/anteroom/waitingroom"
+)
+
+// Status serves the poll of the page's script.
+func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	h.polls.Add(1)
+	login, err := h.Logins.OpenLogin(r.Context(), r.URL.Query().Get(LoginParam))
+	switch {
+	case errors.Is(err, ErrBadLogin), errors.Is(err, ErrLoginExpired):
+		answer(w, http.StatusBadRequest, `{"state":"invalid"}`)
+		return
+	case err != nil:
+		unavailable(w)
+		return
+	}
+	room, err := h.Engine.Room(login.Room())
+	if err != nil {
+		answer(w, http.StatusBadRequest, `{"state":"invalid"}`)
+		return
+	}
+	browser, ok := h.Cookies.Browser(r)
+	if !ok || browser != login.Browser() {
+		answer(w, http.StatusUnauthorized, `{"state":"unknown"}`)
+		return
+	}
+	h.status(w, r, room)
+}
+
+func (h *Handler) status(w http.ResponseWriter, r *http.Request, room *waitingroom.Room) {
+	proof, ok := h.Cookies.place(r, room.Config().ID)
+	if !ok {
+		answer(w, http.StatusUnauthorized, `{"state":"unknown"}`)
+		return
+	}
+	ticket, _, err := room.Verify(r.Context(), proof)
+	switch {
+	case errors.Is(err, waitingroom.ErrLineEnded):
+		answer(w, http.StatusOK, `{"state":"expired"}`)
+		return
+	case errors.Is(err, waitingroom.ErrBrokenProof), errors.Is(err, waitingroom.ErrUnknownTicket):
+		answer(w, http.StatusUnauthorized, `{"state":"unknown"}`)
+		return
+	case err != nil:
+		unavailable(w)
+		return
+	}
+	standing, err := room.Standing(r.Context(), ticket)
+	if err != nil {
+		unavailable(w)
+		return
+	}
+	pace := room.Pace(ticket)
+	rest(w, pace.PollAfter)
+	answer(w, http.StatusOK, string(appendStatus(nil, shown(standing.State, room.Phase()), ticket, room.Counters(), pace)))
+}
+
+// shown returns the state that the script is told.
+func shown(s waitingroom.State, phase waitingroom.Phase) string {
+	switch {
+	case s == waitingroom.StateWaiting && phase != waitingroom.PhaseOpen:
+		return "closed"
+	case s == waitingroom.StateActive:
+		// To the browser that polls, entering and entering again are the same.
+		return string(waitingroom.StateServed)
+	}
+	return string(s)
+}
+
+// appendStatus writes the answer by hand: it is the most frequent one of all,
+// and consists of numbers.
+func appendStatus(b []byte, state string, t waitingroom.Ticket, c waitingroom.Counters, p waitingroom.Pace) []byte {
+	b = append(b, `{"state":"`...)
+	b = append(b, state...)
+	b = append(b, `","position":`...)
+	b = strconv.AppendInt(b, t.Position, 10)
+	b = append(b, `,"serving":`...)
+	b = strconv.AppendInt(b, c.Serving, 10)
+	b = append(b, `,"ahead":`...)
+	b = strconv.AppendInt(b, p.Ahead, 10)
+	b = append(b, `,"eta_seconds":`...)
+	if p.Low < 0 || p.PollAfter == 0 {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, '[')
+		b = strconv.AppendInt(b, int64(p.Low/time.Second), 10)
+		b = append(b, ',')
+		b = strconv.AppendInt(b, int64((p.High+time.Second-1)/time.Second), 10)
+		b = append(b, ']')
+	}
+	b = append(b, `,"poll_after_ms":`...)
+	b = strconv.AppendInt(b, p.PollAfter.Milliseconds(), 10)
+	b = append(b, `,"enter_after_ms":`...)
+	b = strconv.AppendInt(b, p.EnterAfter.Milliseconds(), 10)
+	return append(b, `,"message":""}`...)
+}
+
+func unavailable(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "3")
+	answer(w, http.StatusServiceUnavailable, `{"state":"waiting"}`)
+}
+
+func answer(w http.ResponseWriter, status int, body string) {
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	// An error here means that the visitor has gone.
+	_, _ = w.Write([]byte(body))
+}
