@@ -77,7 +77,7 @@
     setShown(id, text !== '');
   }
 
-  // ---- words: these put sentences together as words.go does ----
+  // ---- words: these put sentences together as the server does ----
 
   function number(n) {
     return String(n).replace(/\B(?=(\d{3})+$)/g, words.separator);
