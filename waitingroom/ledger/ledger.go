@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -52,17 +53,21 @@ type Record struct {
 	Alive      int64                `json:"alive"`
 	Admitted   int64                `json:"admitted"`
 	Missed     int64                `json:"missed"`
-	// Sealed is the last position that was served while places lived for ever:
-	// up to it a set bit alone says that a place is spent.
-	Sealed int64 `json:"sealed,omitempty"`
-	Anchor     int64                `json:"anchor"` // ms, 0 before the inlet's first step
-	Holder     waitingroom.OpID     `json:"holder"`
-	Fence      uint64               `json:"fence"`
-	LeaseUntil int64                `json:"lease"` // ms
+	// Sealed is the last position dealt while places lived for ever: up to it a
+	// set bit alone says that a place is spent.
+	Sealed     int64            `json:"sealed,omitempty"`
+	Anchor     int64            `json:"anchor"` // ms, 0 before the inlet's first step
+	Holder     waitingroom.OpID `json:"holder"`
+	Fence      uint64           `json:"fence"`
+	LeaseUntil int64            `json:"lease"` // ms
 	// Ops are the latest operators' orders, oldest first.
 	Ops []waitingroom.OpID `json:"ops,omitempty"`
 	Log []Rise             `json:"log,omitempty"`
 }
+
+// ErrExhausted says that a generation has no position left that a ticket could
+// carry. Only a reset helps.
+var ErrExhausted = errors.New("every position of this generation has been dealt")
 
 // rememberedOps is how many operators' orders are kept to recognise a
 // repeated one. Operators give a few a minute.
@@ -93,15 +98,27 @@ func Open(r *Record, rows Rows, now time.Time) *Ledger {
 func (l *Ledger) Time() time.Time { return time.UnixMilli(l.Now).UTC() }
 
 // Counters returns the record as the store's callers see it.
-func (l *Ledger) Counters() waitingroom.Counters {
-	c := waitingroom.Counters{
-		Now: l.Time(), Generation: l.Generation, Sequence: l.Sequence, Version: l.Version, Revision: l.Revision,
-		Dealt: l.Dealt, Serving: l.Serving, Epoch: l.Epoch, Expired: l.Expired,
-		Alive: l.Alive, Admitted: l.Admitted, Missed: l.Missed,
-		Unclaimed: max(0, l.Frontier-l.Expired-l.Accounted),
+func (l *Ledger) Counters() waitingroom.Counters { return l.View(l.Dealt, l.Time()) }
+
+// View returns the counters as they are at a time at which positions up to
+// dealt have arrived, for a store that knows more arrivals than it has written
+// into the record. It reads no rows: a position above r.Dealt can't have been
+// claimed.
+func (r *Record) View(dealt int64, now time.Time) waitingroom.Counters {
+	serving, frontier := r.Serving, r.Frontier
+	if dealt = max(dealt, r.Dealt); dealt > r.Dealt {
+		if r.Settings.Open {
+			serving = max(serving, dealt)
+		}
+		frontier = max(frontier, min(serving, dealt))
 	}
-	if l.Anchor != 0 {
-		c.Anchor = time.UnixMilli(l.Anchor).UTC()
+	c := waitingroom.Counters{
+		Now: time.UnixMilli(max(r.Now, now.UnixMilli())).UTC(), Generation: r.Generation, Sequence: r.Sequence,
+		Version: r.Version, Revision: r.Revision, Dealt: dealt, Serving: serving, Epoch: r.Epoch, Expired: r.Expired,
+		Alive: r.Alive, Admitted: r.Admitted, Missed: r.Missed, Unclaimed: max(0, frontier-r.Expired-r.Accounted),
+	}
+	if r.Anchor != 0 {
+		c.Anchor = time.UnixMilli(r.Anchor).UTC()
 	}
 	return c
 }
@@ -120,6 +137,16 @@ func (l *Ledger) Arrive(dealt int64) {
 		l.Serving = max(l.Serving, dealt)
 	}
 	l.rise()
+}
+
+// Deal deals n positions in a row and returns the first, or [ErrExhausted].
+func (l *Ledger) Deal(n int) (first int64, err error) {
+	if l.Dealt+int64(n) > waitingroom.MaxPosition {
+		return 0, ErrExhausted
+	}
+	first = l.Dealt + 1
+	l.Arrive(l.Dealt + int64(n))
+	return first, nil
 }
 
 // rise moves the frontier up to where serving and dealt have gone, and logs
@@ -189,7 +216,8 @@ func (l *Ledger) Serve(s waitingroom.Serve) error {
 	} else if !l.once(s.Op) {
 		return nil
 	}
-	target := l.Serving + s.By
+	// An order beyond all positions must not overflow into a move backwards.
+	target := l.Serving + min(max(s.By, -waitingroom.MaxPosition), waitingroom.MaxPosition)
 	if s.To != nil {
 		target = *s.To
 	}
@@ -279,10 +307,14 @@ func (l *Ledger) Configure(revision int64, s waitingroom.Settings) {
 	switch {
 	case s.PositionTTL == 0:
 		l.Log = nil
-	case !hadWindows && l.Frontier > l.Expired:
-		// Places served while places lived for ever get a whole window from now.
-		l.Log = []Rise{{Upto: l.Frontier, At: l.Now}}
-		l.Sealed = l.Frontier
+	case !hadWindows:
+		// The rows of sessions that ended while places lived for ever are gone,
+		// also those of positions above a counter that moved backwards since.
+		l.Sealed = l.Dealt
+		if l.Frontier > l.Expired {
+			// What was served meanwhile gets a whole window from now.
+			l.Log = []Rise{{Upto: l.Frontier, At: l.Now}}
+		}
 	}
 	if s.Open && l.Serving < l.Dealt {
 		l.Serving = l.Dealt

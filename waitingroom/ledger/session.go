@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"time"
@@ -33,8 +34,15 @@ func (l *Ledger) alive(s waitingroom.Session) bool {
 	return s.Status == waitingroom.StatusActive && s.Expires.After(l.Time())
 }
 
+// putSession stores a session. A verb that was repeated after a lost reply
+// stores what is there already, which is no change.
 func (l *Ledger) putSession(s waitingroom.Session) {
-	l.rows.Put(sessionKey(s.ID), encodeSession(s))
+	key, row := sessionKey(s.ID), encodeSession(s)
+	if bytes.Equal(l.rows.Get(key), row) {
+		return
+	}
+	l.rows.Put(key, row)
+	l.changed()
 }
 
 // Claim takes up a turn; see [waitingroom.Sessions].
@@ -54,11 +62,9 @@ func (l *Ledger) Claim(c waitingroom.Claim) (waitingroom.Session, error) {
 		}
 		s.Holder = c.Holder
 		l.putSession(s)
-		l.changed()
 	}
 	if c.Code != nil {
 		l.putCode(s, *c.Code)
-		l.changed()
 	}
 	return s, nil
 }
@@ -108,7 +114,6 @@ func (l *Ledger) admit(c waitingroom.Claim) (waitingroom.Session, error) {
 	l.rows.Remind(s.Expires, sessionKey(s.ID))
 	l.Alive++
 	l.Admitted++
-	l.changed()
 	return s, nil
 }
 
@@ -156,7 +161,6 @@ func (l *Ledger) Extend(id waitingroom.RequestID, confirm bool) (waitingroom.Ses
 		s.AuthTime = later(l.Time().Truncate(time.Second), s.AuthTime.Add(time.Second))
 	}
 	l.putSession(s)
-	l.changed()
 	return s, nil
 }
 
@@ -181,7 +185,7 @@ func later(a, b time.Time) time.Time {
 // End ends a live session; see [waitingroom.Sessions].
 func (l *Ledger) End(id waitingroom.RequestID, status waitingroom.Status) error {
 	s, ok := l.session(id)
-	if !ok {
+	if !ok || status == waitingroom.StatusActive {
 		return waitingroom.ErrNoSession
 	}
 	if !l.alive(s) {
@@ -191,7 +195,6 @@ func (l *Ledger) End(id waitingroom.RequestID, status waitingroom.Status) error 
 		return waitingroom.ErrNoSession
 	}
 	l.end(s, status)
-	l.changed()
 	return nil
 }
 
@@ -214,6 +217,7 @@ func (l *Ledger) putCode(s waitingroom.Session, c waitingroom.Code) {
 	expires := l.Time().Add(c.Life)
 	l.rows.Put(key, encodeCode(code{Code: c, id: s.ID, authTime: s.AuthTime, expires: expires}))
 	l.rows.Remind(expires.Add(takenLife), key)
+	l.changed()
 }
 
 // GrantID returns the grant that all codes of a login lead to.
@@ -250,7 +254,6 @@ func (l *Ledger) TakeCode(t waitingroom.TakeCode) (waitingroom.Taken, error) {
 	g := waitingroom.Grant{ID: grant, Client: c.Client, AuthTime: c.authTime, Redeemed: l.Time(), Rotated: l.Time()}
 	s.Grants = append(room(s.Grants, c.Client), g)
 	l.putSession(s)
-	l.changed()
 	return waitingroom.Taken{Session: s, Grant: g, Payload: c.Payload}, nil
 }
 
@@ -301,30 +304,30 @@ func (l *Ledger) Rotate(r waitingroom.Rotate) (waitingroom.Session, waitingroom.
 	}
 	l.prolong(&s)
 	l.putSession(s)
-	l.changed()
 	return s, *g, nil
 }
 
 // Revoke ends a grant, and with the last one the session; see
 // [waitingroom.Sessions].
 func (l *Ledger) Revoke(id waitingroom.RequestID, grant uint64) {
-	l.revoke(id, grant)
-	s, ok := l.live(id)
-	if !ok || len(s.Grants) == 0 || slices.ContainsFunc(s.Grants, func(g waitingroom.Grant) bool { return !g.Ended }) {
-		return
+	if !l.revoke(id, grant) {
+		return // In particular after a replay, which never ends the session.
 	}
-	l.end(s, waitingroom.StatusCompleted)
-	l.changed()
+	s, ok := l.live(id)
+	if ok && !slices.ContainsFunc(s.Grants, func(g waitingroom.Grant) bool { return !g.Ended }) {
+		l.end(s, waitingroom.StatusCompleted)
+	}
 }
 
-// revoke ends a grant, but neither session nor place.
-func (l *Ledger) revoke(id waitingroom.RequestID, grant uint64) {
+// revoke ends a grant, but neither session nor place, and reports whether it
+// was alive.
+func (l *Ledger) revoke(id waitingroom.RequestID, grant uint64) bool {
 	s, ok := l.live(id)
 	n := slices.IndexFunc(s.Grants, func(g waitingroom.Grant) bool { return g.ID == grant && !g.Ended })
 	if !ok || n < 0 {
-		return
+		return false
 	}
 	s.Grants[n].Ended = true
 	l.putSession(s)
-	l.changed()
+	return true
 }

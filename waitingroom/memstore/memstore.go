@@ -57,7 +57,7 @@ func (s *Store) in(name string, verb func(*room, *ledger.Ledger) error) (waiting
 	defer s.mu.Unlock()
 	r := s.rooms[name]
 	if r == nil {
-		r = &room{record: &ledger.Record{}, rows: rows{values: make(map[string][]byte)}, nodes: make(map[waitingroom.OpID]dealt)}
+		r = &room{record: &ledger.Record{}, rows: newRows(), nodes: make(map[waitingroom.OpID]dealt)}
 		s.rooms[name] = r
 	}
 	l := ledger.Open(r.record, &r.rows, s.now())
@@ -92,8 +92,10 @@ func (s *Store) Advance(_ context.Context, name string, a waitingroom.Advance) (
 			first = last.first
 			return nil
 		}
-		first = l.Dealt + 1
-		l.Arrive(l.Dealt + int64(a.N))
+		var err error
+		if first, err = l.Deal(a.N); err != nil {
+			return err
+		}
 		r.nodes[a.Node] = dealt{generation: l.Generation, seq: a.Seq, first: first}
 		return nil
 	})
@@ -246,21 +248,32 @@ func (s *Store) forget() {
 type rows struct {
 	values    map[string][]byte
 	reminders reminders
+	reminded  map[reminder]bool // What reminders holds.
+}
+
+func newRows() rows {
+	return rows{values: make(map[string][]byte), reminded: make(map[reminder]bool)}
 }
 
 func (r *rows) Get(key []byte) []byte { return r.values[string(key)] }
 func (r *rows) Put(key, value []byte) { r.values[string(key)] = slices.Clone(value) }
 func (r *rows) Delete(key []byte)     { delete(r.values, string(key)) }
-func (r *rows) Clear()                { *r = rows{values: make(map[string][]byte)} }
+func (r *rows) Clear()                { *r = newRows() }
 
 func (r *rows) Remind(at time.Time, key []byte) {
-	heap.Push(&r.reminders, reminder{at: at.UnixMilli(), key: string(key)})
+	next := reminder{at: at.UnixMilli(), key: string(key)}
+	if !r.reminded[next] { // Equal ones are one, as in a store that keys them.
+		r.reminded[next] = true
+		heap.Push(&r.reminders, next)
+	}
 }
 
 func (r *rows) Due(now time.Time, limit int) [][]byte {
 	var keys [][]byte
 	for len(keys) < limit && len(r.reminders) > 0 && r.reminders[0].at <= now.UnixMilli() {
-		keys = append(keys, []byte(heap.Pop(&r.reminders).(reminder).key))
+		due := heap.Pop(&r.reminders).(reminder)
+		delete(r.reminded, due)
+		keys = append(keys, []byte(due.key))
 	}
 	return keys
 }
