@@ -281,7 +281,7 @@ func FuzzEscaping(f *testing.F) {
 		d.Room, d.Message, d.PageURL, d.StatusURL = s, s, s, s
 		p.Waiting(waiting, d)
 		p.Problem(problem, templates.Problem{Title: s, Explanation: s, Reference: s, SiteURL: s})
-		p.FormPost(post, templates.FormPost{Action: hostile.Action, Fields: hostile.Fields})
+		p.FormPost(post, templates.FormPost(hostile))
 		p.LoggedOut(link, templates.LoggedOut{Room: s, SiteURL: s})
 		return []*httptest.ResponseRecorder{waiting, problem, post, link}
 	}

@@ -108,26 +108,34 @@ func english() catalog {
 		Waiting: englishWaiting(separator, titleOfRoom),
 		Expired: notice{
 			"Your turn has passed",
-			[]string{"Your place came up, but it was not taken up in time, so it is no longer kept for you.",
-				"You can join the line again. You will get a new place at the end."},
+			[]string{
+				"Your place came up, but it was not taken up in time, so it is no longer kept for you.",
+				"You can join the line again. You will get a new place at the end.",
+			},
 			"Join the line again",
 		},
 		Spent: notice{
 			"Your visit has ended",
-			[]string{"Your place in the line was used for a visit that is over now.",
-				"To come in again, join the line once more."},
+			[]string{
+				"Your place in the line was used for a visit that is over now.",
+				"To come in again, join the line once more.",
+			},
 			"Join the line again",
 		},
 		Ended: notice{
 			"This line has ended",
-			[]string{"The line that you stood in was closed and started afresh, so your earlier place is no longer valid.",
-				"You can join the new line."},
+			[]string{
+				"The line that you stood in was closed and started afresh, so your earlier place is no longer valid.",
+				"You can join the new line.",
+			},
 			"Join the line",
 		},
 		Broken: notice{
 			"We cannot read your place",
-			[]string{"The place that this browser holds is damaged, or it was not given out by this line.",
-				"You can join the line with a new place at the end."},
+			[]string{
+				"The place that this browser holds is damaged, or it was not given out by this line.",
+				"You can join the line with a new place at the end.",
+			},
 			"Join the line",
 		},
 		NotYetOpen: notice{
@@ -142,14 +150,18 @@ func english() catalog {
 		},
 		NoCookies: notice{
 			"Your browser does not keep cookies",
-			[]string{"Your place in the line is kept in a cookie, and this browser did not send ours back. You have not taken a place yet.",
-				"Please allow cookies for this site in the settings of your browser, or leave its private mode, and try again."},
+			[]string{
+				"Your place in the line is kept in a cookie, and this browser did not send ours back. You have not taken a place yet.",
+				"Please allow cookies for this site in the settings of your browser, or leave its private mode, and try again.",
+			},
 			"Try again",
 		},
 		OtherBrowser: notice{
 			"This link belongs to another browser",
-			[]string{"It was made for another browser or another device, or the cookies of this one have been deleted since.",
-				"Please go back to the browser that you started in, or start again at the site."},
+			[]string{
+				"It was made for another browser or another device, or the cookies of this one have been deleted since.",
+				"Please go back to the browser that you started in, or start again at the site.",
+			},
 			"Start again at the site",
 		},
 		Confirm: notice{
@@ -159,8 +171,10 @@ func english() catalog {
 		},
 		ContinueHere: notice{
 			"Your place is in use elsewhere",
-			[]string{"You were let in from another browser or another tab of yours.",
-				"You can continue here instead. The visit over there will then end."},
+			[]string{
+				"You were let in from another browser or another tab of yours.",
+				"You can continue here instead. The visit over there will then end.",
+			},
 			"Continue here",
 		},
 		Onward: notice{
@@ -185,14 +199,18 @@ func english() catalog {
 		},
 		OneMoment: notice{
 			"One moment, please",
-			[]string{"We cannot reach the line right now. Your place is safe.",
-				"This page tries again by itself."},
+			[]string{
+				"We cannot reach the line right now. Your place is safe.",
+				"This page tries again by itself.",
+			},
 			"Try again now",
 		},
 		TooMany: notice{
 			"Too many people are joining from your network",
-			[]string{"To keep the line fair, only so many people can join from one network at the same time.",
-				"This page tries again by itself."},
+			[]string{
+				"To keep the line fair, only so many people can join from one network at the same time.",
+				"This page tries again by itself.",
+			},
 			"",
 		},
 	}
