@@ -28,7 +28,7 @@ func (h *Handler) claim(v *visit, ticket waitingroom.Ticket) {
 			h.held(v)
 			return
 		}
-		if v.login.NeedsConfirmation(standing.Session) {
+		if v.login.NeedsConfirmation(v.room, standing.Session) {
 			h.Pages.Confirm(v.w, templates.Question{Room: v.room.Config().Name, Form: h.form(v, actionConfirm)})
 			return
 		}

@@ -42,8 +42,8 @@ type Login interface {
 	// Browser is the browser that the request is bound to.
 	Browser() Browser
 	// NeedsConfirmation reports whether the relying party wants the visitor of
-	// a session to confirm being there.
-	NeedsConfirmation(waitingroom.Session) bool
+	// a room's session to confirm being there.
+	NeedsConfirmation(*waitingroom.Room, waitingroom.Session) bool
 	// Answer makes a code, and what sends the browser back to the relying
 	// party with it once the code is stored.
 	Answer() (waitingroom.Code, http.HandlerFunc)

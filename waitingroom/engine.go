@@ -25,9 +25,6 @@ type Options struct {
 	// Revision orders configurations: a store that has seen a higher one keeps
 	// its settings. It rises with each change of the configuration.
 	Revision int64
-	// EntriesPerSecond bounds how many served visitors a node lets in at once;
-	// 0 is no bound. See [Pace].
-	EntriesPerSecond float64
 	// Logger takes what an operator should know; nil discards it.
 	Logger *slog.Logger
 }
@@ -147,6 +144,22 @@ func (e *Engine) Room(id string) (*Room, error) {
 
 // Rooms returns all rooms in the order of their configuration.
 func (e *Engine) Rooms() []*Room { return e.order }
+
+// Now returns the store's time. An engine without rooms has none.
+func (e *Engine) Now() time.Time {
+	if len(e.order) == 0 {
+		return time.Time{}
+	}
+	return e.order[0].Now()
+}
+
+// PaceEntries bounds how many served visitors a second this node lets in; 0 is
+// no bound, and the default. See [Pace].
+func (e *Engine) PaceEntries(perSecond float64) {
+	for _, r := range e.order {
+		r.door.pace(perSecond)
+	}
+}
 
 const (
 	// tries is how often a verb is repeated whose reply was lost, or that the

@@ -124,10 +124,10 @@ func (r *Room) Pace(t Ticket) Pace {
 // a node makes no more codes a second than it can sign. Nobody is held back for
 // longer than half the claim window.
 type door struct {
-	rate  float64 // Codes a second; 0 is no limit.
 	limit time.Duration
 
 	mu    sync.Mutex // Guards the rest.
+	rate  float64    // Codes a second; 0 is no limit.
 	begun bool       // False until the first look at the room.
 	upto  int64      // The last position that was scheduled.
 	jumps []jump     // Oldest first; those that have wholly passed are dropped.
@@ -143,11 +143,17 @@ func (j jump) end(rate float64) time.Time {
 	return j.start.Add(seconds(float64(j.upto-j.from) / rate))
 }
 
+func (d *door) pace(rate float64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rate, d.begun = rate, false
+}
+
 // observe schedules those who became served.
 func (d *door) observe(frontier int64, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.rate <= 0 || frontier == d.upto {
+	if d.rate <= 0 || d.begun && frontier == d.upto {
 		return
 	}
 	if frontier < d.upto || !d.begun {

@@ -64,7 +64,6 @@ func newRoom(e *Engine, c RoomConfig) *Room {
 	}
 	c.Settings.Open = c.Inlet.Kind == InletOpen
 	r := &Room{engine: e, store: e.options.Store, config: c, proofs: NewProofs(e.options.Secrets, c.ID)}
-	r.door.rate = e.options.EntriesPerSecond
 	r.door.limit = c.Settings.PositionTTL / 2
 	r.latest.Store(&snapshot{received: time.Now()})
 	return r
