@@ -1,0 +1,476 @@
+package oidc_test
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/gorilla/mux"
+
+	"github.com/anteroom-dev/anteroom/oidc"
+)
+
+// What the tests' clients are registered with.
+const (
+	shopURI    = "https://shop.example.com/callback"
+	queryURI   = "https://blog.example.com/wp-admin/admin-ajax.php?action=openid-connect-authorize"
+	goodbyeURI = "https://shop.example.com/bye"
+	// shopSecret has everything that encodings trip over.
+	shopSecret = "s3cr+t/x=:%zz% 100%25"
+	otherShop  = "other-secret-that-is-long-enough-for-hs256"
+	// verifier and challenge are the example of RFC 7636 Appendix B.
+	verifier  = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+	challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+)
+
+func testClients() []oidc.Client {
+	return []oidc.Client{
+		{
+			ID:                     "shop",
+			SecretHashes:           [][32]byte{sha256.Sum256([]byte(shopSecret))},
+			Room:                   "sale",
+			RedirectURIs:           []string{shopURI, queryURI, "http://127.0.0.1:8999/cb"},
+			PostLogoutRedirectURIs: []string{goodbyeURI},
+			QueuePosition:          true,
+		},
+		{
+			ID:           "other",
+			SecretHashes: [][32]byte{sha256.Sum256([]byte("an-old-secret")), sha256.Sum256([]byte(otherShop))},
+			Room:         "sale",
+			RedirectURIs: []string{"https://other.example.com/cb"},
+			Refresh:      oidc.RefreshAlways,
+		},
+		{
+			ID:           "spa",
+			Public:       true,
+			Room:         "sale",
+			RedirectURIs: []string{"https://spa.example.com/cb"},
+		},
+		{
+			ID:           "plain",
+			SecretHashes: [][32]byte{sha256.Sum256([]byte("plain-secret"))},
+			Room:         "museum",
+			RedirectURIs: []string{"https://plain.example.com/cb"},
+			Refresh:      oidc.RefreshNever,
+		},
+	}
+}
+
+// secrets derives keys by HMAC; the newest secret comes first.
+type secrets []string
+
+func (s secrets) Derive(label string, size int, info ...string) [][]byte {
+	var keys [][]byte
+	for _, secret := range s {
+		mac := hmac.New(sha256.New, []byte(secret))
+		for _, part := range append([]string{label}, info...) {
+			mac.Write(binary.AppendUvarint(nil, uint64(len(part))))
+			mac.Write([]byte(part))
+		}
+		keys = append(keys, mac.Sum(nil)[:size])
+	}
+	return keys
+}
+
+// signer is a key ring with one real key. While it is off, there is no key yet.
+type signer struct {
+	key jose.JSONWebKey
+	off atomic.Bool
+}
+
+var testKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+func newSigner() *signer {
+	return &signer{key: jose.JSONWebKey{Key: testKey(), KeyID: "key-1", Algorithm: "RS256", Use: "sig"}}
+}
+
+func (s *signer) Sign(_ context.Context, typ string, payload []byte) (string, error) {
+	if s.off.Load() {
+		return "", errors.New("not ready")
+	}
+	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
+	signing, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: s.key}, options)
+	if err != nil {
+		return "", err
+	}
+	jws, err := signing.Sign(payload)
+	if err != nil {
+		return "", err
+	}
+	return jws.CompactSerialize()
+}
+
+func (s *signer) Public() jose.JSONWebKeySet {
+	if s.off.Load() {
+		return jose.JSONWebKeySet{}
+	}
+	return jose.JSONWebKeySet{Keys: []jose.JSONWebKey{s.key.Public()}}
+}
+
+func (s *signer) Verify(typ, token string) ([]byte, error) {
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		return nil, err
+	}
+	if jws.Signatures[0].Header.ExtraHeaders[jose.HeaderType] != typ {
+		return nil, errors.New("another type")
+	}
+	return jws.Verify(s.key.Public())
+}
+
+// pages renders what the real pages hold, in a form that tests can read.
+type pages struct{}
+
+func (pages) Problem(w http.ResponseWriter, _ *http.Request, status int, problem oidc.Problem) {
+	w.WriteHeader(status)
+	fmt.Fprintf(w, "problem %s: %s", problem.Code, problem.Explanation)
+}
+
+func (pages) FormPost(w http.ResponseWriter, _ *http.Request, action string, fields []oidc.Field) {
+	form(w, "formpost", action, fields)
+}
+
+func (pages) ConfirmLogout(w http.ResponseWriter, _ *http.Request, action string, fields []oidc.Field) {
+	form(w, "confirm logout", action, fields)
+}
+
+func (pages) LoggedOut(w http.ResponseWriter, _ *http.Request, next string) {
+	fmt.Fprintf(w, "logged out, next %q", next)
+}
+
+func form(w io.Writer, title, action string, fields []oidc.Field) {
+	fmt.Fprintf(w, "%s<form action=\"%s\">", title, html.EscapeString(action))
+	for _, f := range fields {
+		fmt.Fprintf(w, `<input name="%s" value="%s">`, html.EscapeString(f.Name), html.EscapeString(f.Value))
+	}
+}
+
+var (
+	actionPattern = regexp.MustCompile(`<form action="([^"]*)">`)
+	inputPattern  = regexp.MustCompile(`<input name="([^"]*)" value="([^"]*)">`)
+)
+
+// readForm reads back what form wrote.
+func readForm(body string) (action string, values url.Values) {
+	if m := actionPattern.FindStringSubmatch(body); m != nil {
+		action = html.UnescapeString(m[1])
+	}
+	values = url.Values{}
+	for _, m := range inputPattern.FindAllStringSubmatch(body, -1) {
+		values.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
+	}
+	return action, values
+}
+
+// world is a provider that listens on loopback, with its line and a waiting
+// page.
+type world struct {
+	t        testing.TB
+	issuer   string
+	line     *line
+	keys     *signer
+	provider *oidc.Provider
+	open     atomic.Bool // the waiting page lets everybody in
+	log      *syncBuffer
+}
+
+// syncBuffer collects the log.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// newWorld starts an open room, in which everybody is admitted at once.
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	router := mux.NewRouter()
+	server := httptest.NewServer(router)
+	t.Cleanup(server.Close)
+	w := &world{t: t, issuer: server.URL + "/line", line: newLine(), keys: newSigner(), log: &syncBuffer{}}
+	w.open.Store(true)
+	w.provider = w.newProvider(secrets{"a secret of thirty-two bytes....."})
+	w.provider.Mount(router)
+	router.HandleFunc("/line/wait", w.wait)
+	return w
+}
+
+func (w *world) newProvider(s secrets, clients ...oidc.Client) *oidc.Provider {
+	w.t.Helper()
+	if clients == nil {
+		clients = testClients()
+	}
+	provider, err := oidc.New(oidc.Options{
+		Issuer:  w.issuer,
+		Clients: clients,
+		Queue:   w.line,
+		Keys:    w.keys,
+		Pages:   pages{},
+		Secrets: s,
+		Logger:  slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return provider
+}
+
+// wait is a waiting page as the real one uses the provider. ?confirm=1 is the
+// button of its confirmation page.
+func (w *world) wait(rw http.ResponseWriter, r *http.Request) {
+	login, err := w.provider.OpenLogin(r.Context(), r.URL.Query().Get(oidc.LoginParam))
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if browser, ok := browserOf(r); !ok || browser != login.Browser() {
+		http.Error(rw, "another browser", http.StatusForbidden)
+		return
+	}
+	visitor, err := w.line.Visitor(r, login.Room())
+	switch {
+	case err != nil && !w.open.Load():
+		fmt.Fprint(rw, "waiting")
+		return
+	case err != nil:
+		w.line.admit(rw, r, login.Room())
+	case w.provider.NeedsConfirmation(login, visitor):
+		if r.URL.Query().Get("confirm") == "" {
+			fmt.Fprint(rw, "confirm")
+			return
+		}
+		w.line.admit(rw, r, login.Room())
+	}
+	secret, code := w.provider.NewCode(login)
+	if _, err := w.line.Issue(r, login.Room(), code); err != nil {
+		http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.provider.Deliver(rw, r, login, secret)
+}
+
+// browser is a cookie jar that doesn't follow redirects by itself.
+type browser struct {
+	w      *world
+	client *http.Client
+}
+
+func (w *world) newBrowser() *browser {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &browser{w: w, client: &http.Client{
+		Jar:           jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// reply is an answer with its body read.
+type reply struct {
+	*http.Response
+	body string
+}
+
+func (b *browser) do(method, target string, body url.Values, header ...string) reply {
+	b.w.t.Helper()
+	if strings.HasPrefix(target, "/") {
+		target = b.w.issuer + target
+	}
+	var reader io.Reader
+	if body != nil {
+		reader = strings.NewReader(body.Encode())
+	}
+	r, err := http.NewRequestWithContext(context.Background(), method, target, reader)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	response, err := b.client.Do(r)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	read, err := io.ReadAll(response.Body)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	return reply{response, string(read)}
+}
+
+// answer is what reached a client: by GET or by a form.
+type answer struct {
+	uri    string // without the parameters that we added
+	values url.Values
+	posted bool
+	last   reply // the page, if nothing reached the client
+	pages  []string
+}
+
+// ask sends an authorization request and follows redirects as long as they stay
+// at the provider.
+func (b *browser) ask(params url.Values, header ...string) answer {
+	b.w.t.Helper()
+	return b.follow(b.do(http.MethodGet, "/authorize?"+params.Encode(), nil, header...))
+}
+
+func (b *browser) follow(r reply) answer {
+	b.w.t.Helper()
+	for range 10 {
+		if action, values := readForm(r.body); r.StatusCode == http.StatusOK && strings.HasPrefix(r.body, "formpost") {
+			return answer{uri: action, values: values, posted: true, last: r}
+		}
+		location := r.Header.Get("Location")
+		if location == "" {
+			return answer{last: r}
+		}
+		target, err := r.Request.URL.Parse(location)
+		if err != nil {
+			b.w.t.Fatal(err)
+		}
+		if !strings.HasPrefix(target.String(), b.w.issuer) {
+			values := target.Query()
+			uri, _, _ := strings.Cut(location, "?")
+			return answer{uri: uri, values: values, last: r}
+		}
+		r = b.do(http.MethodGet, target.String(), nil)
+	}
+	b.w.t.Fatal("too many redirects")
+	return answer{}
+}
+
+// request is a plain valid authorization request of the client "shop", changed
+// by pairs of names and values; an empty value removes the parameter.
+func request(changes ...string) url.Values {
+	params := url.Values{
+		"client_id":     {"shop"},
+		"redirect_uri":  {shopURI},
+		"response_type": {"code"},
+		"scope":         {"openid"},
+		"state":         {"xyz"},
+		"nonce":         {"n-0S6_WzA2Mj"},
+	}
+	for i := 0; i < len(changes); i += 2 {
+		params.Set(changes[i], changes[i+1])
+		if changes[i+1] == "" {
+			params.Del(changes[i])
+		}
+	}
+	return params
+}
+
+// login gets a code or fails the test.
+func (b *browser) login(params url.Values) string {
+	b.w.t.Helper()
+	a := b.ask(params)
+	if a.values.Get("code") == "" {
+		b.w.t.Fatalf("no code: %v, page %q", a.values, a.last.body)
+	}
+	return a.values.Get("code")
+}
+
+// tokenReply is an answer of the token endpoint.
+type tokenReply struct {
+	reply
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int    `json:"expires_in"`
+	Scope        string `json:"scope"`
+	IDToken      string `json:"id_token"`
+	RefreshToken string `json:"refresh_token"`
+	Error        string `json:"error"`
+	Description  string `json:"error_description"`
+}
+
+// post sends a form to an endpoint that answers JSON, without cookies.
+func (w *world) post(path string, form url.Values, header ...string) tokenReply {
+	w.t.Helper()
+	t := tokenReply{reply: w.newBrowser().do(http.MethodPost, path, form, header...)}
+	if strings.HasPrefix(t.Header.Get("Content-Type"), "application/json") && t.body != "" {
+		if err := json.Unmarshal([]byte(t.body), &t); err != nil {
+			w.t.Fatalf("%s: %v in %q", path, err, t.body)
+		}
+	}
+	return t
+}
+
+// exchange is a token request of the client "shop" for a code, changed like
+// [request].
+func (w *world) exchange(code string, changes ...string) tokenReply {
+	w.t.Helper()
+	form := url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {code},
+		"redirect_uri":  {shopURI},
+		"client_id":     {"shop"},
+		"client_secret": {shopSecret},
+	}
+	for i := 0; i < len(changes); i += 2 {
+		form.Set(changes[i], changes[i+1])
+		if changes[i+1] == "" {
+			form.Del(changes[i])
+		}
+	}
+	return w.post("/token", form)
+}
+
+// claims reads an ID token without looking at its signature.
+func claims(t testing.TB, token string) map[string]any {
+	t.Helper()
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		t.Fatalf("ID token %q: %v", token, err)
+	}
+	var values map[string]any
+	if err := json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &values); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// userinfo asks for the claims behind an access token.
+func (w *world) userinfo(token string) reply {
+	w.t.Helper()
+	return w.newBrowser().do(http.MethodGet, "/userinfo", nil, "Authorization", "Bearer "+token)
+}
