@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -139,14 +140,30 @@ func (l *Ledger) Arrive(dealt int64) {
 	l.rise()
 }
 
-// Deal deals n positions in a row and returns the first, or [ErrExhausted].
+// Deal deals n positions in a row and returns the first, or an error of [Next].
 func (l *Ledger) Deal(n int) (first int64, err error) {
-	if l.Dealt+int64(n) > waitingroom.MaxPosition {
-		return 0, ErrExhausted
+	upto, err := Next(l.Dealt, n)
+	if err != nil {
+		return 0, err
 	}
 	first = l.Dealt + 1
-	l.Arrive(l.Dealt + int64(n))
+	l.Arrive(upto)
 	return first, nil
+}
+
+// maxAdvance is the most positions that one call can ask for.
+const maxAdvance = 10_000
+
+// Next returns the last position of the next n after dealt, or [ErrExhausted].
+// An n that isn't between 1 and 10,000 is an error, too.
+func Next(dealt int64, n int) (upto int64, err error) {
+	if n < 1 || n > maxAdvance {
+		return 0, fmt.Errorf("advance by %d: not between 1 and %d", n, maxAdvance)
+	}
+	if upto = dealt + int64(n); upto > waitingroom.MaxPosition {
+		return 0, ErrExhausted
+	}
+	return upto, nil
 }
 
 // rise moves the frontier up to where serving and dealt have gone, and logs
