@@ -1,0 +1,225 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// The comments of these structs are rendered into docs/configuration.md, so they
+// speak of keys rather than of fields. Tags:
+//
+//	yaml      the key
+//	default   the value when the key is not given
+//	enum      the values allowed, separated by |
+//	min, max  the range of a number or duration
+//	zero      0 is allowed beside the range, and this is what it means
+//	required  the key must be given
+//	dynamic   a default that depends on other keys, in words
+
+// Config is a configuration that has been read and found right.
+type Config struct {
+	// Issuer is the URL under which the world reaches the public listener, and
+	// the name by which relying parties know the server. It is compared byte for
+	// byte: choose it once and keep it. It must be https (http is accepted for
+	// loopback hosts only: localhost, names below .localhost, 127.0.0.0/8 and
+	// [::1]) with a host in lower case; a port other than the default and a path are
+	// allowed, a trailing slash, query, fragment and user name are not.
+	Issuer string `yaml:"issuer" required:"true"`
+
+	// Listen is the address of the public listener, host:port. Without a host it
+	// listens on all addresses; port 0 takes a free one.
+	Listen string `yaml:"listen" default:":8080"`
+
+	// Management configures the listener for operators.
+	Management Management `yaml:"management"`
+
+	// Store says where the state is kept.
+	Store Store `yaml:"store"`
+
+	// SecretFile names the file with the master secret, from which all keys
+	// derive: 32 bytes or more a line, newest first, so that a secret can be
+	// replaced without ending what the older one sealed. If the file does
+	// not exist, the server creates it on its first start, readable by
+	// its owner only. Whoever has it can forge places and logins, and whoever
+	// loses it ends them all: keep a copy apart from the store.
+	SecretFile string `yaml:"secret_file" dynamic:"master-secret beside the store's file; with memory:, a secret that lives as long as the process"`
+
+	// TrustedProxies lists the proxies in front of the server, as CIDR prefixes or
+	// single addresses. The client's address is taken from the forwarding headers
+	// of these alone. A prefix that covers every address is refused, as then
+	// anybody could claim any address.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+
+	// Log configures what is written to standard error.
+	Log Log `yaml:"log"`
+
+	// Rooms lists the waiting rooms, at least one.
+	Rooms []Room `yaml:"rooms" required:"true"`
+
+	// Clients lists the relying parties: the sites and proxies that send their
+	// visitors here to "log in".
+	Clients []Client `yaml:"clients"`
+
+	// MasterSecrets are the master secrets, newest first, from SecretFile or
+	// ANTEROOM_SECRET. If there are none, the server makes one and writes it to
+	// SecretFile; if that is empty too, it keeps the secret in memory.
+	MasterSecrets []Secret `yaml:"-"`
+}
+
+// Management configures the listener for operators: the control API and metrics.
+type Management struct {
+	// Listen is the address of the management listener, host:port. It must never
+	// be public. Port 0 takes a free one.
+	Listen string `yaml:"listen" default:"127.0.0.1:8081"`
+
+	// TokenFile names the file with the admin token, which requests carry as
+	// "Authorization: Bearer": 16 characters or more out of A-Z, a-z, 0-9 and
+	// "-._~+/=". If the file does not exist, the server creates it on its first
+	// start, readable by its owner only.
+	TokenFile string `yaml:"token_file" dynamic:"admin-token beside the store's file; with memory:, beside the configuration file"`
+
+	// InsecurePlaintext allows a management listener beyond loopback although it
+	// speaks plain HTTP. Whoever can listen in on that network reads the admin token.
+	InsecurePlaintext bool `yaml:"insecure_plaintext" default:"false"`
+
+	// Token is the admin token, from TokenFile or ANTEROOM_MANAGEMENT_TOKEN. If it
+	// is empty, the server makes one and writes it to TokenFile.
+	Token Secret `yaml:"-"`
+}
+
+// Store says where the state is kept.
+type Store struct {
+	// URL is bolt:PATH for a file of the embedded store, which one process
+	// uses at a time, or memory: to forget everything at the end.
+	URL string `yaml:"url" default:"bolt:anteroom.db"`
+
+	// Path is the file of a bolt: URL, resolved, or empty for memory:.
+	Path string `yaml:"-"`
+}
+
+// Log configures what is written to standard error. No secret and no query
+// string is ever logged, at any level.
+type Log struct {
+	// Format is text for people or json for machines.
+	Format string `yaml:"format" default:"text" enum:"text|json"`
+
+	// Level is the least level that is written.
+	Level slog.Level `yaml:"level" default:"info" enum:"debug|info|warn|error"`
+}
+
+// Room is one line in front of one site.
+type Room struct {
+	// ID names the room in addresses and in the store, where its state stays
+	// under that name: 1 to 50 of a-z, 0-9 and "-".
+	ID string `yaml:"id" required:"true"`
+
+	// Name is what visitors read on the waiting page, up to 100 characters.
+	Name string `yaml:"name" dynamic:"the id"`
+
+	// Inlet says what lets visitors in.
+	Inlet Inlet `yaml:"inlet"`
+
+	// PositionTTL is how long a visitor has for claiming the turn once it has come.
+	PositionTTL time.Duration `yaml:"position_ttl" default:"15m" min:"1s" max:"720h" zero:"for ever"`
+
+	// SessionTTL is how long a visitor stays admitted. Refreshing tokens extends it.
+	SessionTTL time.Duration `yaml:"session_ttl" default:"1h" min:"1s" max:"720h"`
+
+	// PublicAPI opens the JSON API below /public/ for this room, by which places
+	// can be taken without a browser.
+	PublicAPI bool `yaml:"public_api" default:"true"`
+}
+
+// Inlet says what moves a room's serving counter, below which visitors may enter.
+type Inlet struct {
+	// Kind is open (everybody enters at once, and is counted), manual (the counter
+	// moves when an operator says so) or periodic (add visitors every so
+	// often, spread evenly).
+	Kind InletKind `yaml:"kind" default:"manual" enum:"open|manual|periodic"`
+
+	// Add is how many visitors a periodic inlet lets in during each interval.
+	// Required there, and of no use elsewhere.
+	Add int `yaml:"add" min:"1" max:"1000000"`
+
+	// Every is the interval of a periodic inlet. Required there, and of no use
+	// elsewhere.
+	Every time.Duration `yaml:"every" min:"100ms" max:"24h"`
+
+	// Start is when a periodic inlet begins to let visitors in, in RFC 3339 form
+	// such as 2026-11-27T09:00:00Z. The room is closed before. Without it, the
+	// room is open from the first start of the server.
+	Start time.Time `yaml:"start"`
+
+	// End is when a periodic inlet closes the room, later than start. Without it,
+	// the room stays open.
+	End time.Time `yaml:"end"`
+}
+
+// InletKind is the kind of an [Inlet].
+type InletKind string
+
+// The kinds of inlet.
+const (
+	InletOpen     InletKind = "open"
+	InletManual   InletKind = "manual"
+	InletPeriodic InletKind = "periodic"
+)
+
+// Client is one relying party of OpenID Connect. Exactly one of secret_file,
+// secret_sha256 and public says how it proves who it is.
+type Client struct {
+	// ID is the client_id: 1 to 128 of A-Z, a-z, 0-9 and "._-".
+	ID string `yaml:"id" required:"true"`
+
+	// SecretFile names the file with the client secret: 16 to 1024 printable ASCII
+	// characters. Line breaks at its end are ignored.
+	SecretFile string `yaml:"secret_file"`
+
+	// SecretSHA256 is the SHA-256 of the client secret in 64 hexadecimal digits,
+	// for those who keep the secret at the relying party alone. The secret must
+	// be long and random, as a hash hides no short one.
+	SecretSHA256 string `yaml:"secret_sha256"`
+
+	// Public marks a client that can keep no secret, such as an app in the
+	// browser. It must use PKCE.
+	Public bool `yaml:"public" default:"false"`
+
+	// Room is the id of the room in which visitors of this client wait.
+	Room string `yaml:"room" required:"true"`
+
+	// RedirectURIs lists where a visitor may be sent with a code, at least one URI.
+	// They are compared byte for byte. Each is absolute and https (http for
+	// loopback hosts only), without fragment and user name; a query and a port are
+	// allowed.
+	RedirectURIs []string `yaml:"redirect_uris" required:"true"`
+
+	// PostLogoutRedirectURIs lists where a visitor may be sent after logging out,
+	// under the same rules.
+	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris"`
+
+	// Refresh says when the client gets a refresh token: never, for the scope
+	// offline_access, or always.
+	Refresh Refresh `yaml:"refresh" default:"offline_access" enum:"never|offline_access|always"`
+
+	// AccessTokenTTL is how long an access token is valid.
+	AccessTokenTTL time.Duration `yaml:"access_token_ttl" default:"15m" min:"1s" max:"24h"`
+
+	// QueuePosition adds the claim queue_position to what the client learns of a
+	// visitor.
+	QueuePosition bool `yaml:"queue_position" default:"true"`
+
+	// SecretHash is the SHA-256 of the client secret, whichever way it was given.
+	// It is zero for a public client, which must be asked for with Public.
+	SecretHash [32]byte `yaml:"-"`
+}
+
+// Refresh says when a client gets a refresh token.
+type Refresh string
+
+// The choices for [Client] Refresh.
+const (
+	RefreshNever         Refresh = "never"
+	RefreshOfflineAccess Refresh = "offline_access"
+	RefreshAlways        Refresh = "always"
+)

@@ -1,0 +1,208 @@
+package config_test
+
+import (
+	"encoding"
+	"fmt"
+	"go/ast"
+	"go/doc/comment"
+	"go/parser"
+	"go/token"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anteroom-dev/anteroom/internal/config"
+)
+
+const referenceHead = `# Configuration
+
+<!-- Rendered from the comments in internal/config/config.go by
+     go test ./internal/config -run TestReference -update; edit there. -->
+
+The server reads one YAML file: ` + "`anteroom serve --config FILE`" + `. It is strict: an unknown key, a
+key given twice, an anchor, an alias or a tag is an error, as is a file beyond 1 MiB or a list beyond
+1,000 items. ` + "`anteroom config check`" + ` lists everything that is wrong with a file, each fault with its
+line, and ` + "`anteroom config example`" + ` prints a file to start from.
+
+- **Durations** are written with their unit: ` + "`500ms`, `90s`, `15m`, `1h30m`" + `.
+- **Paths** that are relative are relative to the directory of the file.
+- **Environment variables** override the file. There is one for each key outside lists; an
+  empty one counts as not set, and an unknown one that begins with ` + "`ANTEROOM_`" + ` is an
+  error.
+- **Secrets** stand in files of their own, or in the variable named beside the file's key, never
+  in this file. Line breaks at the end of a secret are ignored.
+`
+
+// TestReferenceIsWhatTheStructsSay renders docs/configuration.md from the
+// comments and tags that the reader of the configuration obeys.
+func TestReferenceIsWhatTheStructsSay(t *testing.T) {
+	r := &reference{comments: comments(t)}
+	r.WriteString(referenceHead)
+	r.section(reflect.TypeFor[config.Config](), "", false)
+	golden(t, "../../docs/configuration.md", r.String())
+}
+
+// reference is the page as far as it is written.
+type reference struct {
+	strings.Builder
+	comments map[string]string // By "Type.Field".
+}
+
+// comments returns the comment of each field in config.go.
+func comments(t *testing.T) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := make(map[string]string)
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		structure, ok := spec.Type.(*ast.StructType)
+		if !ok {
+			return true
+		}
+		for _, field := range structure.Fields.List {
+			texts[spec.Name.Name+"."+field.Names[0].Name] = field.Doc.Text()
+		}
+		return true
+	})
+	if len(texts) == 0 {
+		t.Fatal("config.go has no structs")
+	}
+	return texts
+}
+
+// section writes the keys of a struct: first those with a value, then a section
+// for each that has keys of its own.
+func (r *reference) section(t reflect.Type, path string, inList bool) {
+	var nested []reflect.StructField
+	for field := range t.Fields() {
+		key := field.Tag.Get("yaml")
+		if key == "-" {
+			continue
+		}
+		if _, deep := structure(field.Type); deep {
+			nested = append(nested, field)
+			continue
+		}
+		fmt.Fprintf(r, "\n### `%s%s`\n\n%s\n", path, key, r.text(t, field))
+		r.facts(field, path+key, inList)
+	}
+	for _, field := range nested {
+		key := field.Tag.Get("yaml")
+		below, _ := structure(field.Type)
+		at, list := path+key+".", inList
+		if field.Type.Kind() == reflect.Slice {
+			at, list = path+key+"[].", true
+		}
+		fmt.Fprintf(r, "\n## `%s`\n\n%s\n", strings.TrimSuffix(at, "."), r.text(t, field))
+		if field.Tag.Get("required") != "" {
+			r.WriteString("\n- Required.\n")
+		}
+		r.section(below, at, list)
+	}
+}
+
+// structure returns the struct that a key holds, or holds a list of, if it does.
+func structure(t reflect.Type) (reflect.Type, bool) {
+	if t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	scalar := t == reflect.TypeFor[time.Time]() || t == reflect.TypeFor[netip.Prefix]()
+	return t, t.Kind() == reflect.Struct && !scalar
+}
+
+// text returns the comment of a field as Markdown, with its key in place of
+// its Go name.
+func (r *reference) text(t reflect.Type, field reflect.StructField) string {
+	text := strings.Replace(r.comments[t.Name()+"."+field.Name], field.Name, "`"+field.Tag.Get("yaml")+"`", 1)
+	printer := &comment.Printer{TextWidth: 100}
+	return strings.TrimSpace(string(printer.Text(new(comment.Parser).Parse(text))))
+}
+
+// facts writes what the tags of a field say.
+func (r *reference) facts(field reflect.StructField, path string, inList bool) {
+	tag := field.Tag
+	fmt.Fprintf(r, "\n- Form: %s.\n", form(field.Type, tag))
+	if low := tag.Get("min"); low != "" {
+		fmt.Fprintf(r, "- Range: `%s` to `%s`", low, tag.Get("max"))
+		if zero := tag.Get("zero"); zero != "" {
+			fmt.Fprintf(r, ", or `0`: %s", zero)
+		}
+		r.WriteString(".\n")
+	}
+	value, hasDefault := tag.Lookup("default")
+	switch {
+	case tag.Get("required") != "":
+		r.WriteString("- Required.\n")
+	case tag.Get("dynamic") != "":
+		fmt.Fprintf(r, "- Default: %s.\n", tag.Get("dynamic"))
+	case hasDefault:
+		fmt.Fprintf(r, "- Default: `%s`.\n", value)
+	default:
+		r.WriteString("- Default: none.\n")
+	}
+	if inList || field.Type.Kind() == reflect.Slice {
+		return
+	}
+	name := "ANTEROOM_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+	fmt.Fprintf(r, "- Environment: `%s`", name)
+	if short, ok := strings.CutSuffix(name, "_FILE"); ok {
+		fmt.Fprintf(r, ", or `%s` for the secret itself", short)
+	}
+	r.WriteString(".\n")
+}
+
+// form returns what kind of value a field takes.
+func form(t reflect.Type, tag reflect.StructTag) string {
+	if enum := tag.Get("enum"); enum != "" {
+		return "`" + strings.ReplaceAll(enum, "|", "`, `") + "`"
+	}
+	switch {
+	case t.Kind() == reflect.Slice:
+		if t.Elem() == reflect.TypeFor[netip.Prefix]() {
+			return "list of addresses and prefixes"
+		}
+		return "list of " + form(t.Elem(), tag) + "s"
+	case t == reflect.TypeFor[time.Duration]():
+		return "duration"
+	case t == reflect.TypeFor[time.Time]():
+		return "time"
+	case t.Kind() == reflect.Bool:
+		return "`true` or `false`"
+	case t.Kind() == reflect.Int:
+		return "whole number"
+	case strings.HasSuffix(tag.Get("yaml"), "_file"):
+		return "path"
+	default:
+		return "string"
+	}
+}
+
+// TestEveryKeyIsDocumented fails for a key without a comment, and for a type
+// that the page would call a string although it has a form of its own.
+func TestEveryKeyIsDocumented(t *testing.T) {
+	texts := comments(t)
+	var visit func(reflect.Type)
+	visit = func(s reflect.Type) {
+		for field := range s.Fields() {
+			if text := texts[s.Name()+"."+field.Name]; !strings.HasPrefix(text, field.Name+" ") || !strings.HasSuffix(strings.TrimSpace(text), ".") {
+				t.Errorf("comment of %s.%s is no sentence that begins with its name: %q", s.Name(), field.Name, text)
+			}
+			_, parsed := reflect.TypeAssert[encoding.TextUnmarshaler](reflect.New(field.Type))
+			if field.Tag.Get("yaml") != "-" && parsed && field.Tag.Get("enum") == "" && form(field.Type, field.Tag) == "string" {
+				t.Errorf("form of %s.%s is not documented", s.Name(), field.Name)
+			}
+			if below, deep := structure(field.Type); deep && field.Tag.Get("yaml") != "-" {
+				visit(below)
+			}
+		}
+	}
+	visit(reflect.TypeFor[config.Config]())
+}
