@@ -1,0 +1,140 @@
+package waitingroom
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+func TestAPeriodicInletComputesWhatItOwes(t *testing.T) {
+	fifty := Inlet{Kind: InletPeriodic, Add: 50, Every: time.Second}
+	rare := Inlet{Kind: InletPeriodic, Add: 3, Every: time.Minute}
+	for name, test := range map[string]struct {
+		inlet    Inlet
+		since    time.Duration
+		want     int64
+		leftOver time.Duration // How far the next anchor lies before now.
+	}{
+		"nothing when no time has passed":      {fifty, 0, 0, 0},
+		"a tenth of a second's worth":          {fifty, 100 * time.Millisecond, 5, 0},
+		"the fraction is kept for later":       {fifty, 119 * time.Millisecond, 5, 19 * time.Millisecond},
+		"missed ticks are made good":           {fifty, 3 * time.Second, 150, 0},
+		"but no more than five seconds' worth": {fifty, time.Hour, 250, 0},
+		"a rare place comes when it is due":    {rare, 20 * time.Second, 1, 0},
+		"and not before":                       {rare, 19 * time.Second, 0, 19 * time.Second},
+		"a clock that went back owes nothing":  {fifty, -time.Second, 0, -time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, next := test.inlet.due(noon, noon.Add(test.since))
+			if got != test.want {
+				t.Errorf("owes %d, want %d", got, test.want)
+			}
+			if left := noon.Add(test.since).Sub(next); left != test.leftOver {
+				t.Errorf("%v is left over, want %v", left, test.leftOver)
+			}
+		})
+	}
+}
+
+func TestAPeriodicInletOfTheLargestSizeDoesNotOverflow(t *testing.T) {
+	in := Inlet{Kind: InletPeriodic, Add: maxAdd, Every: 24 * time.Hour}
+	if got, _ := in.due(noon, noon.Add(5*time.Second)); got != 57 {
+		t.Errorf("five seconds of a million a day are %d, want 57", got)
+	}
+}
+
+func TestEstimate(t *testing.T) {
+	for name, test := range map[string]struct {
+		position, serving, dealt int64
+		slow, fast               float64
+		want                     Pace
+	}{
+		"the next in line has nobody ahead":       {11, 10, 20, 1, 1, Pace{0, time.Second, time.Second, minPoll, 0}},
+		"a range where the speed varies":          {110, 10, 200, 1, 2, Pace{99, 50 * time.Second, 100 * time.Second, 5 * time.Second, 0}},
+		"nobody can say while nothing moves":      {110, 10, 200, 0, 0, Pace{99, -1, -1, unknownPoll, 0}},
+		"nor for how long after it stopped":       {110, 10, 200, 0, 2, Pace{99, -1, -1, 5 * time.Second, 0}},
+		"polls are at most a minute apart":        {100_010, 10, 100_010, 1, 1, Pace{99_999, 100_000 * time.Second, 100_000 * time.Second, maxPoll, 0}},
+		"a served place waits for nothing":        {10, 10, 20, 1, 1, Pace{}},
+		"a place far below the counter as little": {1, 10, 20, 1, 1, Pace{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := estimate(test.position, Counters{Serving: test.serving, Dealt: test.dealt}, test.slow, test.fast, 1)
+			if got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestPollsStayWithinTheBudgetOfTheNode(t *testing.T) {
+	const waiting = 10_000_000
+	got := estimate(waiting, Counters{Dealt: waiting}, 1e6, 1e6, 1)
+	if polls := waiting / got.PollAfter.Seconds(); polls > pollsPerCore*256 || got.PollAfter <= minPoll {
+		t.Errorf("a poll every %v makes %.0f a second", got.PollAfter, polls)
+	}
+}
+
+func TestTheDoorSpreadsThoseServedTogether(t *testing.T) {
+	d := door{limit: time.Minute}
+	d.pace(10)
+	d.observe(100, noon)
+	if wait := d.delay(100, noon); wait != 0 {
+		t.Errorf("who was served before the node looked waits %v", wait)
+	}
+	d.observe(200, noon)
+	d.observe(300, noon.Add(time.Second)) // Comes before the first hundred are through.
+	for position, want := range map[int64]time.Duration{
+		101: 0, 111: time.Second, 200: 9900 * time.Millisecond,
+		201: 10 * time.Second, 300: 19900 * time.Millisecond,
+	} {
+		if wait := d.delay(position, noon); wait != want {
+			t.Errorf("position %d waits %v, want %v", position, wait, want)
+		}
+	}
+	if wait := d.delay(200, noon.Add(time.Hour)); wait != 0 {
+		t.Errorf("an hour later position 200 still waits %v", wait)
+	}
+	d.observe(0, noon) // A reset.
+	if wait := d.delay(200, noon); wait != 0 {
+		t.Errorf("after a reset position 200 waits %v", wait)
+	}
+}
+
+func TestTheDoorHoldsNobodyBackForMoreThanHalfTheWindow(t *testing.T) {
+	d := door{limit: time.Minute}
+	d.pace(1)
+	d.observe(0, noon)
+	d.observe(10_000, noon)
+	if wait := d.delay(10_000, noon); wait != time.Minute {
+		t.Errorf("the last waits %v, want %v", wait, time.Minute)
+	}
+}
+
+func TestTheFloodLimitRecovers(t *testing.T) {
+	var f flood
+	from := netip.MustParseAddr("203.0.113.9")
+	for i := range floodBurst {
+		if _, ok := f.allow(from, noon); !ok {
+			t.Fatalf("join %d is refused", i)
+		}
+	}
+	wait, ok := f.allow(from, noon)
+	if ok || wait != floodEvery {
+		t.Errorf("join %d gives %v, %v, want a refusal for %v", floodBurst, wait, ok, floodEvery)
+	}
+	if _, ok := f.allow(from, noon.Add(wait)); !ok {
+		t.Error("coming again when told is refused")
+	}
+}
+
+func TestTheFloodLimitsMemoryIsBounded(t *testing.T) {
+	var f flood
+	for i := range floodTracked + 1000 {
+		f.allow(netip.AddrFrom4([4]byte{1, byte(i >> 16), byte(i >> 8), byte(i)}), noon)
+	}
+	if len(f.whole) > floodTracked {
+		t.Errorf("%d addresses are tracked, the most is %d", len(f.whole), floodTracked)
+	}
+}
