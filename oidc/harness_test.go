@@ -474,3 +474,10 @@ func (w *world) userinfo(token string) reply {
 	w.t.Helper()
 	return w.newBrowser().do(http.MethodGet, "/userinfo", nil, "Authorization", "Bearer "+token)
 }
+
+// record calls a handler with a plain GET.
+func record(handler http.HandlerFunc) *httptest.ResponseRecorder {
+	recorder := httptest.NewRecorder()
+	handler(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
+	return recorder
+}
