@@ -481,3 +481,29 @@ func record(handler http.HandlerFunc) *httptest.ResponseRecorder {
 	handler(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
 	return recorder
 }
+
+// serveForm sends a form to another provider than the one that listens.
+func serveForm(provider *oidc.Provider, path string, form url.Values) *httptest.ResponseRecorder {
+	router := mux.NewRouter()
+	provider.Mount(router)
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	recorder := httptest.NewRecorder()
+	router.ServeHTTP(recorder, r)
+	return recorder
+}
+
+// serveLogout sends a logout with the cookies of a browser to another provider
+// than the one that listens.
+func serveLogout(provider *oidc.Provider, b *browser, hint string) *httptest.ResponseRecorder {
+	router := mux.NewRouter()
+	provider.Mount(router)
+	r := httptest.NewRequest(http.MethodGet, "/line/logout?id_token_hint="+hint, nil)
+	issuer, _ := url.Parse(b.w.issuer)
+	for _, cookie := range b.client.Jar.Cookies(issuer) {
+		r.AddCookie(cookie)
+	}
+	recorder := httptest.NewRecorder()
+	router.ServeHTTP(recorder, r)
+	return recorder
+}
