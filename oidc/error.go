@@ -18,12 +18,16 @@ var (
 
 // ErrorCode is a protocol error as a client reads it. It is an error itself, so
 // that errors.Is(err, oidc.InvalidGrant) works on an [Error].
+//
+//nolint:errname // a code is an error only so that it can be compared with one
 type ErrorCode string
 
 // Error returns the code.
 func (c ErrorCode) Error() string { return string(c) }
 
 // The error codes that the provider answers with.
+//
+//nolint:errname // the names are the protocol's
 const (
 	InvalidRequest           ErrorCode = "invalid_request"            // RFC 6749 §4.1.2.1 and §5.2
 	InvalidClient            ErrorCode = "invalid_client"             // RFC 6749 §5.2

@@ -114,7 +114,7 @@ func (p *Provider) tokens(ctx context.Context, g grantee, nonce string) (any, *E
 	response := &protocol.AccessTokenResponse{
 		AccessToken: access,
 		TokenType:   protocol.BearerToken,
-		ExpiresIn:   uint64(life / time.Second), //nolint:gosec // positive
+		ExpiresIn:   uint64(life / time.Second),
 		Scope:       scope(g.offline),
 	}
 	if g.client.Refresh == RefreshAlways || g.offline && g.client.Refresh == RefreshOffline {

@@ -101,7 +101,7 @@ func (l *Login) encode() []byte {
 	b = append(b, l.browser[:]...)
 	b = binary.AppendUvarint(b, uint64(l.received.Unix())) //nolint:gosec // the store's clock is past 1970
 	if l.maxAge >= 0 {
-		b = binary.AppendUvarint(b, uint64(l.maxAge)) //nolint:gosec // not negative
+		b = binary.AppendUvarint(b, uint64(l.maxAge))
 	}
 	for _, s := range []string{l.client.ID, l.redirectURI, l.state, l.nonce, l.challenge, l.subject} {
 		b = appendString(b, s)
@@ -126,9 +126,9 @@ func decodeLogin(b []byte, clients *registry) (*Login, error) {
 	}
 	copy(login.id[:], in.bytes(16))
 	copy(login.browser[:], in.bytes(16))
-	login.received = time.Unix(int64(in.uvarint()&(1<<40-1)), 0).UTC() //nolint:gosec // 40 bits
+	login.received = time.Unix(int64(in.uvarint()&(1<<40-1)), 0).UTC()
 	if flags&flagMaxAge != 0 {
-		login.maxAge = int64(in.uvarint() & (1<<40 - 1)) //nolint:gosec // 40 bits
+		login.maxAge = int64(in.uvarint() & (1<<40 - 1))
 	}
 	id := in.string()
 	login.redirectURI = in.string()

@@ -43,8 +43,8 @@ func (h handle) encode() ([]byte, error) {
 	b := make([]byte, 0, handleSize+5)
 	b = append(b, h.client[:]...)
 	b = append(b, subject[:]...)
-	b = binary.BigEndian.AppendUint16(b, uint16(h.generation>>32)) //nolint:gosec // 48 bits
-	b = binary.BigEndian.AppendUint32(b, uint32(h.generation))     //nolint:gosec // its low half
+	b = binary.BigEndian.AppendUint16(b, uint16(h.generation>>32))
+	b = binary.BigEndian.AppendUint32(b, uint32(h.generation)) //nolint:gosec // its low half
 	return binary.BigEndian.AppendUint64(b, h.grant), nil
 }
 

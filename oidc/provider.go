@@ -31,7 +31,7 @@ type Keys interface {
 const (
 	labelSeal    = "anteroom/seal/v1"
 	labelCode    = "anteroom/code/v1"
-	labelToken   = "anteroom/token/v1"
+	labelToken   = "anteroom/token/v1" //nolint:gosec // a label
 	labelRefresh = "anteroom/refresh/v1"
 	labelSession = "anteroom/sid/v1"
 )

@@ -77,14 +77,14 @@ func (s *sealer) seal(now time.Time, value []byte) (string, error) {
 	if today < 0 || today > math.MaxUint16 {
 		return "", fmt.Errorf("seal %s: the clock is out of range", s.purpose)
 	}
-	number := uint16(today) //nolint:gosec // checked above
+	number := uint16(today)
 	keys, err := s.keysOf(number, true)
 	if err != nil {
 		return "", err
 	}
 	sealed := make([]byte, 2, sealedOverhead+len(value))
 	binary.BigEndian.PutUint16(sealed, number)
-	sealed = keys[0].Seal(sealed, nil, value, s.additional(number))
+	sealed = keys[0].Seal(sealed, nil, value, s.additional(number)) //nolint:gosec // the cipher makes the nonce
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 

@@ -140,6 +140,7 @@ func (p *Provider) refuse(w http.ResponseWriter, r *http.Request, client *Client
 		header.Set("WWW-Authenticate", challenge)
 	case TemporarilyUnavailable:
 		header.Set("Retry-After", "1")
+	default:
 	}
 	writeJSON(w, fault.status(), struct {
 		Error       ErrorCode `json:"error"`
