@@ -1,7 +1,9 @@
 package oidc_test
 
 import (
+	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -106,9 +108,7 @@ func TestAuthorizeTellsTheClientWhatIsWrong(t *testing.T) {
 		for _, mode := range []string{"query", "form_post"} {
 			t.Run(row.name+" by "+mode, func(t *testing.T) {
 				params := url.Values{}
-				for name, values := range row.params {
-					params[name] = values
-				}
+				maps.Copy(params, row.params)
 				if !params.Has("response_mode") {
 					params.Set("response_mode", mode)
 				}
@@ -343,6 +343,57 @@ func TestPromptNoneWantsTheVisitorOfTheHint(t *testing.T) {
 	// By POST the hint goes along with the pending request.
 	if a := mine.follow(mine.do(http.MethodPost, "/authorize", request("prompt", "none", "id_token_hint", hint))); a.values.Get("error") != "login_required" {
 		t.Errorf("by POST: %+v", a)
+	}
+}
+
+// OpenID Connect Core 1.0 §3.1.2.2: the provider must make sure that it issued
+// the hint. Nor may one client ask after the visitors of another.
+func TestHintMustBeAnIDTokenOfThisClientAndIssuer(t *testing.T) {
+	w := newWorld(t)
+	b := w.newBrowser()
+	tokens := w.exchange(b.login(request()))
+	elsewhere := []string{"client_id", "other", "redirect_uri", "https://other.example.com/cb"}
+	sign := func(typ, changed, into string) string {
+		payload, err := json.Marshal(claims(t, tokens.IDToken))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := w.keys.Sign(t.Context(), typ, []byte(strings.Replace(string(payload), changed, into, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	for _, row := range []struct {
+		name, hint string
+		changes    []string
+		want       string
+	}{
+		{"ours, signed again", sign("JWT", "", ""), nil, ""},
+		{"of another client", tokens.IDToken, elsewhere, "invalid_request"},
+		{"of another issuer on the same keys", sign("JWT", w.issuer, "https://else.example.com"), nil, "invalid_request"},
+		{"without a session", sign("JWT", `"sid"`, `"x"`), nil, "invalid_request"},
+		{"with a list of audiences", sign("JWT", `"aud":"shop"`, `"aud":["shop"]`), nil, "invalid_request"},
+		// RFC 9068 access tokens may be signed with the same keys.
+		{"an access token", sign("at+jwt", "", ""), nil, "invalid_request"},
+		{"unsigned", unsigned(tokens.IDToken), nil, "invalid_request"},
+		{"signed by the client", signedByClient(strings.Split(tokens.IDToken, ".")[1]), nil, "invalid_request"},
+		{"changed", flip(tokens.IDToken), nil, "invalid_request"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			a := b.ask(request(append(row.changes, "prompt", "none", "id_token_hint", row.hint)...))
+			if a.values.Get("error") != row.want {
+				t.Errorf("answer %v", a.values)
+			}
+			if row.changes == nil {
+				r := b.do(http.MethodGet, logoutQuery("id_token_hint", row.hint), nil)
+				if got := strings.HasPrefix(r.body, "logged out"); got != (row.want == "") {
+					t.Errorf("logout: %s", r.body)
+				}
+				b = w.newBrowser()
+				b.login(request())
+			}
+		})
 	}
 }
 

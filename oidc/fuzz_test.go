@@ -95,17 +95,18 @@ func FuzzSealedLogin(f *testing.F) {
 func FuzzTokens(f *testing.F) {
 	w := newWorld(f)
 	tokens := w.exchange(w.newBrowser().login(request("scope", "openid offline_access")))
+	// The seeds are good tokens, though of another installation.
+	provider := w.newProvider(secrets{"this installation"})
 	const subject = "01234567-89ab-cdef-0123-456789abcdef"
 	f.Add(tokens.AccessToken, subject, int64(0), uint64(1), uint32(1), true)
 	f.Add(tokens.RefreshToken, subject, int64(1)<<48-1, uint64(1)<<63, uint32(1)<<31, false)
 	f.Add("", "not a UUID", int64(-1), uint64(0), uint32(0), false)
 	f.Add("AAAA", strings.ToUpper(subject), int64(1)<<48, uint64(0), uint32(0), false)
 	f.Fuzz(func(t *testing.T, token, subject string, generation int64, grant uint64, number uint32, offline bool) {
-		access, refresh := w.provider.Tokens(token)
-		if access == nil && token != tokens.AccessToken || refresh == nil && token != tokens.RefreshToken {
+		if access, refresh := provider.Tokens(token); access == nil || refresh == nil {
 			t.Errorf("%q opens", token)
 		}
-		w.provider.RoundTrip(t, subject, generation, grant, number, offline)
+		provider.RoundTrip(t, subject, generation, grant, number, offline)
 	})
 }
 
