@@ -1,0 +1,198 @@
+package server_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// dealt returns how many positions the room has dealt.
+func (s *site) dealt() int64 {
+	s.Helper()
+	var room struct {
+		Dealt int64 `json:"dealt"`
+	}
+	s.manage(http.MethodGet, "/admin/api/rooms/sale", "", &room)
+	return room.Dealt
+}
+
+// Only a GET navigation of a browser that keeps cookies joins.
+func TestWhatIsNoNavigationTakesNoPlace(t *testing.T) {
+	s := newSite(t, "memory:", "{kind: manual}")
+	b := s.browser()
+	page := b.login().Request.URL.String()
+	before := s.dealt()
+	jar := b.http.Jar
+	for what, try := range map[string]struct {
+		method  string
+		header  http.Header
+		cookies bool
+		want    int
+	}{
+		"HEAD":                          {http.MethodHead, nil, true, http.StatusOK},
+		"a prefetch":                    {http.MethodGet, http.Header{"Sec-Purpose": {"prefetch"}}, true, http.StatusServiceUnavailable},
+		"a prerender":                   {http.MethodGet, http.Header{"Sec-Purpose": {"prefetch;prerender"}}, true, http.StatusServiceUnavailable},
+		"an image":                      {http.MethodGet, http.Header{"Sec-Fetch-Dest": {"image"}}, true, http.StatusForbidden},
+		"a frame":                       {http.MethodGet, http.Header{"Sec-Fetch-Dest": {"iframe"}}, true, http.StatusForbidden},
+		"a browser without cookies":     {http.MethodGet, nil, false, http.StatusBadRequest},
+		"a method that is none of ours": {http.MethodPut, nil, true, http.StatusMethodNotAllowed},
+	} {
+		t.Run(what, func(t *testing.T) {
+			c := s.browser()
+			c.http.Jar = nil
+			if try.cookies {
+				c.http.Jar = jar
+			}
+			got := c.do(try.method, page, nil, try.header)
+			if got.StatusCode != try.want {
+				t.Errorf("answers %d, want %d\n%s", got.StatusCode, try.want, got.text)
+			}
+			if len(got.Cookies()) > 0 {
+				t.Errorf("sets cookies: %v", got.Cookies())
+			}
+			if after := s.dealt(); after != before {
+				t.Errorf("took a place: %d dealt, before %d", after, before)
+			}
+		})
+	}
+	fresh := s.browser()
+	if p := fresh.do(http.MethodHead, "/authorize?"+mustQuery(page), nil, nil); len(p.Cookies()) > 0 {
+		t.Errorf("HEAD /authorize sets cookies: %v", p.Cookies())
+	}
+}
+
+func mustQuery(page string) string {
+	_, query, _ := strings.Cut(page, "?")
+	return query
+}
+
+// A sealed link is worth nothing in another browser.
+func TestALinkOfAnotherBrowserTakesNoPlace(t *testing.T) {
+	s := newSite(t, "memory:", "{kind: manual}")
+	link := s.browser().login().Request.URL.String()
+	thief := s.browser()
+	thief.login() // Has cookies of its own.
+	before := s.dealt()
+	if p := thief.get(link); p.StatusCode != http.StatusBadRequest || p.Header.Get("Refresh") != "" {
+		t.Errorf("the link gives %d", p.StatusCode)
+	}
+	if got := thief.get("/wait/status?" + mustQuery(link)); got.StatusCode != http.StatusUnauthorized || got.text != `{"state":"unknown"}` {
+		t.Errorf("the poll gives %d %s", got.StatusCode, got.text)
+	}
+	if after := s.dealt(); after != before {
+		t.Errorf("took a place: %d dealt, before %d", after, before)
+	}
+}
+
+// I8: input that nobody of ours made is answered clearly and loses nothing.
+func TestTamperedInputLosesNothing(t *testing.T) {
+	s := newSite(t, "memory:", "{kind: manual}")
+	b := s.browser()
+	p := b.login()
+	b.waits(p)
+	link := p.Request.URL.RequestURI()
+	for what, bad := range map[string]string{
+		"a changed seal":    link[:len(link)-6] + "AAAAAA",
+		"a cut seal":        link[:len(link)-20],
+		"no seal":           "/wait",
+		"an oversized seal": "/wait?login=" + strings.Repeat("A", 20_000),
+	} {
+		if got := b.get(bad); got.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s gives %d", what, got.StatusCode)
+		}
+		status := "/wait/status" + strings.TrimPrefix(bad, "/wait")
+		if got := b.get(status); got.StatusCode != http.StatusBadRequest || got.text != `{"state":"invalid"}` {
+			t.Errorf("%s: the poll gives %d %s", what, got.StatusCode, got.text)
+		}
+	}
+
+	at, err := url.Parse(issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var place *http.Cookie
+	for _, c := range b.jar.Cookies(at) {
+		if c.Name == "anteroom-place-sale" {
+			place = c
+		}
+	}
+	if place == nil {
+		t.Fatal("no place cookie")
+	}
+	for what, bad := range map[string]string{
+		"a changed place": "A" + place.Value[1:], "a cut place": place.Value[:20], "an empty place": "",
+		"an oversized place": strings.Repeat("A", 3000),
+	} {
+		b.jar.SetCookies(at, []*http.Cookie{{Name: place.Name, Value: bad, Path: "/"}})
+		got := b.get(link)
+		if got.StatusCode != http.StatusBadRequest || !strings.Contains(got.text, `value="join"`) {
+			t.Errorf("%s gives %d\n%s", what, got.StatusCode, got.text)
+		}
+	}
+	if dealt := s.dealt(); dealt != 1 {
+		t.Errorf("%d places were dealt, want 1", dealt)
+	}
+	b.jar.SetCookies(at, []*http.Cookie{{Name: place.Name, Value: place.Value, Path: "/"}})
+	if got := b.waits(b.get(link)).Position; got != 1 {
+		t.Errorf("the place itself is now %d, want 1", got)
+	}
+}
+
+// A page of another site can't press our buttons.
+func TestACrossSitePostDoesNothing(t *testing.T) {
+	s := newSite(t, "memory:", "{kind: manual}")
+	b := s.browser()
+	link := b.login().Request.URL.String()
+	for what, header := range map[string]http.Header{
+		"by Origin":         {"Origin": {"https://evil.example"}},
+		"by Sec-Fetch-Site": {"Sec-Fetch-Site": {"cross-site"}},
+		"by a null origin":  {"Origin": {"null"}},
+	} {
+		if got := b.do(http.MethodPost, link, url.Values{"action": {"join"}}, header); got.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: answers %d", what, got.StatusCode)
+		}
+	}
+}
+
+// The sub that every relying party sees is worth nothing at a public door, nor
+// is a bearer ID of the API at the waiting page.
+func TestLanesDoNotMix(t *testing.T) {
+	s := newSite(t, "memory:", "{kind: open}")
+	b := s.browser()
+	got, _ := b.redeem("shop", b.code(b.login()))
+	info := b.do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + got.AccessToken}})
+	_, after, _ := strings.Cut(info.text, `"sub":"`)
+	sub, _, _ := strings.Cut(after, `"`)
+	if len(sub) != 36 {
+		t.Fatalf("no sub in %s", info.text)
+	}
+	if answer := b.get("/public/queue_num?event_id=sale&request_id=" + sub); answer.StatusCode != http.StatusAccepted {
+		t.Errorf("the sub opens the API: %d %s", answer.StatusCode, answer.text)
+	}
+}
+
+func TestListenersServeNoPathOfTheOther(t *testing.T) {
+	s := newSite(t, "memory:", "{kind: open}")
+	b := s.browser()
+	for _, path := range []string{"/private/increment_serving_counter", "/admin/api/rooms", "/metrics", "/readyz", "/debug/pprof/", "/admin"} {
+		if got := b.get(path); got.StatusCode != http.StatusNotFound {
+			t.Errorf("public %s answers %d", path, got.StatusCode)
+		}
+	}
+	for _, path := range []string{"/authorize", "/token", "/wait", "/public/serving_num", "/.well-known/jwks.json", "/static/"} {
+		if got := s.manage(http.MethodGet, path, "", nil); got != http.StatusNotFound {
+			t.Errorf("management %s answers %d", path, got)
+		}
+	}
+	for _, path := range []string{"/private/increment_serving_counter", "/admin/api/rooms", "/metrics"} {
+		answer, err := http.Get("http://" + s.server.ManagementAddr().String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusUnauthorized {
+			t.Errorf("without a token %s answers %d", path, answer.StatusCode)
+		}
+	}
+}

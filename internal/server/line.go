@@ -1,0 +1,219 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/anteroom-dev/anteroom/oidc"
+	"github.com/anteroom-dev/anteroom/wait"
+	"github.com/anteroom-dev/anteroom/waitingroom"
+)
+
+const (
+	// codeLife is how long a code can be redeemed.
+	codeLife = time.Minute
+	// keptLife is how long an authorization request waits in the store.
+	keptLife = 48 * time.Hour
+	keptName = "login/"
+)
+
+// line is the line as the OpenID Provider sees it.
+type line struct {
+	engine  *waitingroom.Engine
+	vault   waitingroom.Vault
+	page    *wait.Handler
+	cookies wait.Cookies
+}
+
+var _ oidc.Queue = (*line)(nil)
+
+// translate turns the engine's errors into the provider's.
+func translate(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, waitingroom.ErrReplayed):
+		return fmt.Errorf("%w: %w", oidc.ErrReplayed, err)
+	case errors.Is(err, waitingroom.ErrUnavailable), errors.Is(err, waitingroom.ErrUnsettled),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", oidc.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%w: %w", oidc.ErrNoVisitor, err)
+}
+
+// visitor returns a session in the provider's words.
+func visitor(room *waitingroom.Room, s waitingroom.Session) oidc.Visitor {
+	amr := "fifo"
+	if room.Config().Inlet.Kind == waitingroom.InletOpen {
+		amr = "open"
+	}
+	v := oidc.Visitor{
+		Room: room.Config().ID, Subject: s.ID.String(), Generation: s.Generation, Position: s.Position,
+		AuthTime: s.AuthTime, AMR: []string{amr}, Expires: s.Expires, Redeemed: make(map[string]time.Time),
+	}
+	for _, g := range s.Grants {
+		if g.Redeemed.After(v.Redeemed[g.Client]) {
+			v.Redeemed[g.Client] = g.Redeemed
+		}
+	}
+	return v
+}
+
+func grant(g waitingroom.Grant) oidc.Grant {
+	return oidc.Grant{ID: g.ID, Client: g.Client, AuthTime: g.AuthTime, Number: g.Number}
+}
+
+func storedCode(c oidc.Code) waitingroom.Code {
+	return waitingroom.Code{
+		Hash: c.Hash, Login: c.Login, Client: c.Client, Binding: c.Binding, Payload: c.Payload, Life: codeLife,
+	}
+}
+
+// Browser implements [oidc.Queue].
+func (l *line) Browser(w http.ResponseWriter, r *http.Request) (oidc.Browser, error) {
+	return oidc.Browser(l.cookies.GreetBrowser(w, r)), nil
+}
+
+// Visitor implements [oidc.Queue].
+func (l *line) Visitor(r *http.Request, name string) (oidc.Visitor, error) {
+	room, err := l.engine.Room(name)
+	if err != nil {
+		return oidc.Visitor{}, translate(err)
+	}
+	_, s, err := l.page.Session(r, room)
+	if err != nil {
+		return oidc.Visitor{}, translate(err)
+	}
+	return visitor(room, s), nil
+}
+
+// Issue implements [oidc.Queue].
+func (l *line) Issue(r *http.Request, name string, code oidc.Code) (oidc.Visitor, error) {
+	room, err := l.engine.Room(name)
+	if err != nil {
+		return oidc.Visitor{}, translate(err)
+	}
+	ticket, s, err := l.page.Session(r, room)
+	if err != nil {
+		return oidc.Visitor{}, translate(err)
+	}
+	stored := storedCode(code)
+	s, err = room.Claim(r.Context(), waitingroom.Claim{Ticket: ticket, Holder: s.Holder, Code: &stored})
+	return visitor(room, s), translate(err)
+}
+
+// Redeem implements [oidc.Queue].
+func (l *line) Redeem(ctx context.Context, name string, hash [32]byte, client string, binding [32]byte, op [16]byte) (oidc.Redemption, error) {
+	room, err := l.engine.Room(name)
+	if err != nil {
+		return oidc.Redemption{}, translate(err)
+	}
+	taken, err := room.TakeCode(ctx, waitingroom.TakeCode{Hash: hash, Client: client, Binding: binding, Op: op})
+	if err != nil {
+		return oidc.Redemption{}, translate(err)
+	}
+	return oidc.Redemption{Visitor: visitor(room, taken.Session), Grant: grant(taken.Grant), Payload: taken.Payload}, nil
+}
+
+// session returns the live session that a token names.
+func (l *line) session(ctx context.Context, name, subject string, generation int64) (*waitingroom.Room, waitingroom.Session, error) {
+	room, err := l.engine.Room(name)
+	if err != nil {
+		return nil, waitingroom.Session{}, err
+	}
+	id, err := waitingroom.ParseRequestID(subject)
+	if err != nil {
+		return nil, waitingroom.Session{}, err
+	}
+	ticket, err := room.TicketOf(id, generation)
+	if err != nil {
+		return nil, waitingroom.Session{}, err
+	}
+	standing, err := room.Lookup(ctx, ticket)
+	if err != nil {
+		return nil, waitingroom.Session{}, err
+	}
+	if standing.State != waitingroom.StateActive {
+		return nil, waitingroom.Session{}, waitingroom.ErrNoSession
+	}
+	return room, standing.Session, nil
+}
+
+// Grant implements [oidc.Queue].
+func (l *line) Grant(ctx context.Context, name, subject string, generation int64, id uint64) (oidc.Visitor, oidc.Grant, error) {
+	room, s, err := l.session(ctx, name, subject, generation)
+	if err != nil {
+		return oidc.Visitor{}, oidc.Grant{}, translate(err)
+	}
+	for _, g := range s.Grants {
+		if g.ID == id && !g.Ended {
+			return visitor(room, s), grant(g), nil
+		}
+	}
+	return oidc.Visitor{}, oidc.Grant{}, translate(waitingroom.ErrNoSession)
+}
+
+// Rotate implements [oidc.Queue].
+func (l *line) Rotate(ctx context.Context, name, subject string, generation int64, id uint64, number uint32, grace bool) (oidc.Visitor, oidc.Grant, error) {
+	room, s, err := l.session(ctx, name, subject, generation)
+	if err != nil {
+		return oidc.Visitor{}, oidc.Grant{}, translate(err)
+	}
+	s, g, err := room.Rotate(ctx, waitingroom.Rotate{ID: s.ID, Generation: generation, Grant: id, Number: number, Grace: grace})
+	if err != nil {
+		return oidc.Visitor{}, oidc.Grant{}, translate(err)
+	}
+	return visitor(room, s), grant(g), nil
+}
+
+// Revoke implements [oidc.Queue].
+func (l *line) Revoke(ctx context.Context, name, subject string, generation int64, id uint64) error {
+	room, s, err := l.session(ctx, name, subject, generation)
+	if err = translate(err); errors.Is(err, oidc.ErrNoVisitor) {
+		return nil // It has ended already.
+	}
+	if err != nil {
+		return err
+	}
+	return translate(room.Revoke(ctx, s.ID, id))
+}
+
+// End implements [oidc.Queue].
+func (l *line) End(w http.ResponseWriter, r *http.Request, name string) error {
+	room, err := l.engine.Room(name)
+	if err != nil {
+		return translate(err)
+	}
+	ticket, _, err := l.page.Session(r, room)
+	if err != nil {
+		return translate(err)
+	}
+	if err := room.End(r.Context(), ticket.ID, waitingroom.StatusCompleted); err != nil {
+		return translate(err)
+	}
+	l.cookies.ClearSession(w, name)
+	return nil
+}
+
+// Keep implements [oidc.Queue].
+func (l *line) Keep(ctx context.Context, value []byte) (string, error) {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails.
+	name := hex.EncodeToString(random[:])
+	_, err := l.vault.Keep(ctx, keptName+name, value, keptLife)
+	return name, translate(err)
+}
+
+// Kept implements [oidc.Queue].
+func (l *line) Kept(ctx context.Context, name string) ([]byte, error) {
+	value, err := l.vault.Kept(ctx, keptName+name)
+	return value, translate(err)
+}
+
+// Now implements [oidc.Queue].
+func (l *line) Now() time.Time { return l.engine.Now() }

@@ -1,0 +1,65 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"net/http"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/anteroom-dev/anteroom/internal/admin"
+)
+
+// management returns the handler of the management listener. All but the health
+// checks needs the token.
+func (s *web) management(token, version string) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(newMetrics(s, version)...)
+
+	router := mux.NewRouter()
+	router.PathPrefix("/private/").Handler(s.api().Private())
+	router.PathPrefix("/admin/api/").Handler(admin.Rooms(s.engine))
+	router.Path("/metrics").Handler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	guarded := admin.Auth([][sha256.Size]byte{sha256.Sum256([]byte(token))}, router)
+
+	return s.recovering(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/healthz":
+			alive(w, r)
+		case "/readyz":
+			s.ready(w)
+		default:
+			guarded.ServeHTTP(w, r)
+		}
+	}))
+}
+
+// ready says whether this node can do all that it is there for, and if not,
+// what is missing.
+func (s *web) ready(w http.ResponseWriter) {
+	faults := make(map[string]string)
+	for _, room := range s.engine.Rooms() {
+		if err := room.Healthy(); err != nil {
+			faults["room "+room.Config().ID] = "the store doesn't answer"
+		}
+	}
+	select {
+	case <-s.ring.Ready():
+	default:
+		faults["keys"] = "no signing key yet"
+	}
+	status := http.StatusOK
+	if len(faults) > 0 {
+		status = http.StatusServiceUnavailable
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	// Strings always encode, and an error of writing means that the caller has gone.
+	_ = json.NewEncoder(w).Encode(struct {
+		Ready  bool              `json:"ready"`
+		Faults map[string]string `json:"faults,omitempty"`
+	}{len(faults) == 0, faults})
+}

@@ -1,0 +1,260 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/anteroom-dev/anteroom/internal/config"
+	"github.com/anteroom-dev/anteroom/keys"
+	"github.com/anteroom-dev/anteroom/oidc"
+	"github.com/anteroom-dev/anteroom/static"
+	"github.com/anteroom-dev/anteroom/templates"
+	"github.com/anteroom-dev/anteroom/wait"
+	"github.com/anteroom-dev/anteroom/waitingroom"
+)
+
+// labelKeys derives the keys that wrap signing keys in the store.
+const labelKeys = "anteroom/keys/v1"
+
+// stopTimeout bounds a graceful stop.
+const stopTimeout = 9 * time.Second
+
+// Options is what [New] needs.
+type Options struct {
+	// Config is a configuration as [config.Load] returns it. Required.
+	Config *config.Config
+	// Logger takes what an operator should know; nil discards it.
+	Logger *slog.Logger
+	// Version is shown in metrics.
+	Version string
+	// Now is the store's clock; nil stands for [time.Now].
+	Now func() time.Time
+}
+
+// Server is a running server, from [New] to [Server.Stop].
+type Server struct {
+	config *config.Config
+	log    *slog.Logger
+	store  waitingroom.Store
+	engine *waitingroom.Engine
+	ring   *keys.Ring
+
+	public, management             *http.Server
+	publicSocket, managementSocket net.Listener
+
+	// cleanups undo what New and Start did, last first.
+	cleanups []cleanup
+	stop     sync.Once
+	stopped  error
+}
+
+type cleanup struct {
+	name string
+	undo func(context.Context) error
+}
+
+// New opens the store, builds all handlers and binds both listeners, so that
+// connections queue until [Server.Start]. On an error nothing stays open.
+func New(o Options) (*Server, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Server{config: o.Config, log: o.Logger}
+	if err := s.setup(o); err != nil {
+		return nil, errors.Join(err, s.Stop(context.Background()))
+	}
+	return s, nil
+}
+
+func (s *Server) setup(o Options) error {
+	c := s.config
+	secrets, err := masterSecrets(c, s.log)
+	if err != nil {
+		return err
+	}
+	token, err := managementToken(c, s.log)
+	if err != nil {
+		return err
+	}
+	if s.store, err = openStore(c, o.Now, s.log); err != nil {
+		return err
+	}
+	s.atStop("close the store", func(context.Context) error { return s.store.Close() })
+	if s.engine, err = waitingroom.New(waitingroom.Options{
+		Store: s.store, Secrets: secrets, Rooms: rooms(c), Revision: o.Now().UnixMilli(), Logger: s.log,
+	}); err != nil {
+		return err
+	}
+	s.ring, err = keys.New(keys.Options{
+		Vault: keyVault{s.store}, WrappingKeys: secrets.Derive(labelKeys, 32), Purpose: "oidc", Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	web, err := s.build(secrets)
+	if err != nil {
+		return err
+	}
+	s.public = s.httpServer(web.public())
+	s.management = s.httpServer(web.management(token, o.Version))
+	if s.publicSocket, err = s.listen("public", c.Listen); err != nil {
+		return err
+	}
+	s.managementSocket, err = s.listen("management", c.Management.Listen)
+	return err
+}
+
+// build makes the provider and the waiting page and introduces them.
+func (s *Server) build(secrets *waitingroom.Secrets) (*web, error) {
+	issuer, err := url.Parse(s.config.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	base := issuer.EscapedPath()
+	assets, err := static.New(base)
+	if err != nil {
+		return nil, err
+	}
+	rendered, err := templates.New(templates.Options{Static: assets, Logger: s.log})
+	if err != nil {
+		return nil, err
+	}
+	cookies := wait.Cookies{Secure: issuer.Scheme == "https"}
+	peers := proxies(s.config.TrustedProxies)
+	logins := &logins{}
+	page := wait.New(wait.Options{
+		Engine: s.engine, Logins: logins, Pages: rendered, Cookies: cookies,
+		Origin: issuer.Scheme + "://" + issuer.Host, Path: base + "/wait", Client: peers.client, Logger: s.log,
+	})
+	shown := &pages{templates: rendered, log: s.log}
+	provider, err := oidc.New(oidc.Options{
+		Issuer: s.config.Issuer, Clients: clients(s.config), Keys: s.ring, Pages: shown, Secrets: secrets, Logger: s.log,
+		Queue: &line{engine: s.engine, vault: s.store, page: page, cookies: cookies},
+	})
+	if err != nil {
+		return nil, err
+	}
+	logins.provider = provider
+	return &web{
+		config: s.config, base: base, engine: s.engine, ring: s.ring, provider: provider,
+		page: page, pages: shown, assets: assets, client: peers.client, log: s.log,
+	}, nil
+}
+
+func (s *Server) httpServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       90 * time.Second,
+		MaxHeaderBytes:    64 << 10, // An authorization request of 16 KiB and 34 cookies fit.
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+func (s *Server) listen(name, address string) (net.Listener, error) {
+	socket, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the %s side: %w", name, err)
+	}
+	s.atStop("close the "+name+" socket", func(context.Context) error {
+		if err := socket.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return socket, nil
+}
+
+func (s *Server) atStop(name string, undo func(context.Context) error) {
+	s.cleanups = append(s.cleanups, cleanup{name, undo})
+}
+
+// Start checks the store's secret, runs the rooms and serves both listeners.
+// It returns as soon as both accept connections; keys are made meanwhile if
+// there are none yet. After an error the caller calls [Server.Stop].
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.engine.Start(ctx); err != nil {
+		return err
+	}
+	s.atStop("stop the rooms", func(context.Context) error {
+		s.engine.Stop()
+		return nil
+	})
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.atStop("stop the keys", func(context.Context) error {
+		cancel()
+		return nil
+	})
+	s.ring.Start(running)
+	go s.paceEntries(running)
+	for _, side := range []struct {
+		name   string
+		server *http.Server
+		socket net.Listener
+	}{{"management", s.management, s.managementSocket}, {"public", s.public, s.publicSocket}} {
+		s.atStop("stop serving the "+side.name+" side", side.server.Shutdown)
+		go func() {
+			if err := side.server.Serve(side.socket); !errors.Is(err, http.ErrServerClosed) {
+				s.log.Error("a listener failed; restart the server", "side", side.name, "error", err)
+			}
+		}()
+	}
+	return nil
+}
+
+// paceEntries measures how fast this node signs, and lets in at most half as
+// many visitors a second, so that tokens never have to wait for each other.
+func (s *Server) paceEntries(ctx context.Context) {
+	if err := s.ring.Wait(ctx); err != nil {
+		if ctx.Err() == nil {
+			s.log.Error("no signing key: nobody can log in", "error", err)
+		}
+		return
+	}
+	const signatures = 8
+	start := time.Now()
+	for range signatures {
+		if _, err := s.ring.Sign(ctx, "JWT", []byte("{}")); err != nil {
+			return
+		}
+	}
+	each := time.Since(start).Seconds() / signatures
+	s.engine.PaceEntries(float64(runtime.GOMAXPROCS(0)) / each / 2)
+}
+
+// Stop ends the server: no new connections, requests in flight finish, the
+// store is closed. It takes at most nine seconds, or until ctx ends. Only the
+// first call has an effect.
+func (s *Server) Stop(ctx context.Context) error {
+	s.stop.Do(func() {
+		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+		defer cancel()
+		var errs []error
+		for i := len(s.cleanups) - 1; i >= 0; i-- {
+			if err := s.cleanups[i].undo(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", s.cleanups[i].name, err))
+			}
+		}
+		s.stopped = errors.Join(errs...)
+	})
+	return s.stopped
+}
+
+// PublicAddr returns the address of the public listener.
+func (s *Server) PublicAddr() net.Addr { return s.publicSocket.Addr() }
+
+// ManagementAddr returns the address of the management listener.
+func (s *Server) ManagementAddr() net.Addr { return s.managementSocket.Addr() }

@@ -1,0 +1,47 @@
+package server
+
+import (
+	"github.com/anteroom-dev/anteroom/internal/config"
+	"github.com/anteroom-dev/anteroom/oidc"
+	"github.com/anteroom-dev/anteroom/waitingroom"
+)
+
+// sessionMaxFactor is how many times its SessionTTL a session can be extended
+// to.
+const sessionMaxFactor = 4
+
+// rooms returns the configured rooms in the engine's words.
+func rooms(c *config.Config) []waitingroom.RoomConfig {
+	list := make([]waitingroom.RoomConfig, len(c.Rooms))
+	for i, r := range c.Rooms {
+		list[i] = waitingroom.RoomConfig{
+			ID:   r.ID,
+			Name: r.Name,
+			Inlet: waitingroom.Inlet{
+				Kind: waitingroom.InletKind(r.Inlet.Kind), Add: int64(r.Inlet.Add), Every: r.Inlet.Every,
+				Start: r.Inlet.Start, End: r.Inlet.End,
+			},
+			Settings: waitingroom.Settings{
+				PositionTTL: r.PositionTTL, SessionTTL: r.SessionTTL, SessionMax: sessionMaxFactor * r.SessionTTL,
+			},
+		}
+	}
+	return list
+}
+
+// clients returns the configured clients in the provider's words.
+func clients(c *config.Config) []oidc.Client {
+	list := make([]oidc.Client, len(c.Clients))
+	for i, client := range c.Clients {
+		list[i] = oidc.Client{
+			ID: client.ID, Public: client.Public, Room: client.Room,
+			RedirectURIs: client.RedirectURIs, PostLogoutRedirectURIs: client.PostLogoutRedirectURIs,
+			Refresh: oidc.Refresh(client.Refresh), AccessTokenTTL: client.AccessTokenTTL,
+			QueuePosition: client.QueuePosition,
+		}
+		if !client.Public {
+			list[i].SecretHashes = [][32]byte{client.SecretHash}
+		}
+	}
+	return list
+}
