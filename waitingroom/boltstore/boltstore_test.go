@@ -1,0 +1,60 @@
+package boltstore_test
+
+import (
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anteroom-dev/anteroom/waitingroom"
+	"github.com/anteroom-dev/anteroom/waitingroom/boltstore"
+	"github.com/anteroom-dev/anteroom/waitingroom/storetest"
+)
+
+// clock is a clock that tests turn. It is safe for concurrent use.
+type clock struct{ ms atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.ms.Store(time.Date(2026, 5, 4, 3, 2, 1, 234_000_000, time.UTC).UnixMilli())
+	return c
+}
+
+func (c *clock) now() time.Time       { return time.UnixMilli(c.ms.Load()) }
+func (c *clock) tick(d time.Duration) { c.ms.Add(d.Milliseconds()) }
+
+// mustOpen opens a store that the test closes at its end.
+func mustOpen(t testing.TB, path string, options boltstore.Options) *boltstore.Store {
+	t.Helper()
+	store, err := boltstore.Open(path, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return store
+}
+
+func open(t testing.TB) storetest.Fixture {
+	path, clock := filepath.Join(t.TempDir(), "store.db"), newClock()
+	options := boltstore.Options{Now: clock.now}
+	store := mustOpen(t, path, options)
+	return storetest.Fixture{
+		Store: store, Tick: clock.tick,
+		Reopen: func(t testing.TB) waitingroom.Store {
+			t.Helper()
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			store = mustOpen(t, path, options)
+			return store
+		},
+	}
+}
+
+func TestStore(t *testing.T) { storetest.Run(t, open) }
+
+func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, open) }
