@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/anteroom-dev/anteroom/internal/admin"
+)
+
+// connectionHelp is part of the help of all commands that talk to a server.
+const connectionHelp = `It talks to the management listener of a running server: the one that --config
+names, or --url together with --token-file.`
+
+// A connection says which running server to talk to.
+type connection struct {
+	program   *program
+	command   string // Whose flags these are.
+	config    string
+	url       string
+	tokenFile string
+}
+
+// connectionFlags declares the flags that say which server to talk to.
+func connectionFlags(command string, p *program, flags *flag.FlagSet) *connection {
+	c := &connection{program: p, command: command}
+	flags.StringVar(&c.config, "config", "", "the configuration `FILE` of the server")
+	flags.StringVar(&c.url, "url", "", "the `URL` of the management listener, such as http://127.0.0.1:8081")
+	flags.StringVar(&c.tokenFile, "token-file", "", "the `FILE` with the admin token")
+	return c
+}
+
+// client returns a client of the server that the flags name.
+func (c *connection) client() (*admin.Client, error) {
+	switch {
+	case c.config != "" && c.url == "" && c.tokenFile == "":
+		return c.fromConfig()
+	case c.config == "" && c.url != "" && c.tokenFile != "":
+		token, err := admin.LoadToken(c.tokenFile)
+		if err != nil {
+			return nil, usage(c.command, err.Error())
+		}
+		return &admin.Client{URL: c.url, Token: string(token)}, nil
+	}
+	return nil, usage(c.command, "which server? give --config FILE, or --url URL and --token-file FILE")
+}
+
+// fromConfig returns a client of the server that runs with the configuration.
+func (c *connection) fromConfig() (*admin.Client, error) {
+	settings, err := c.program.load(c.config)
+	if err != nil {
+		return nil, err
+	}
+	address, err := reachable(settings.Management.Listen)
+	if err != nil {
+		return nil, usage(c.command, err.Error())
+	}
+	token := settings.Management.Token
+	if token.IsZero() {
+		return nil, fmt.Errorf("no admin token in %s; the server makes one on its first start", settings.Management.TokenFile)
+	}
+	return &admin.Client{URL: "http://" + address, Token: token.Reveal()}, nil
+}
+
+// reachable returns the address at which this machine reaches a listener.
+func reachable(listen string) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", err
+	}
+	if port == "0" {
+		return "", errors.New("management.listen leaves the port open; give --url and --token-file")
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port), nil
+}
