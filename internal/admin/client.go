@@ -10,7 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/anteroom-dev/anteroom/waitingroom"
@@ -49,12 +49,12 @@ func (c *Client) Rooms(ctx context.Context) ([]Room, error) {
 // Room returns one room. An unknown one is an error that wraps
 // [waitingroom.ErrNoRoom].
 func (c *Client) Room(ctx context.Context, id string) (Room, error) {
-	if id == "" || strings.Contains(id, "/") {
-		return Room{}, c.noRoom(id)
+	if !regexp.MustCompile(waitingroom.RoomID).MatchString(id) {
+		return Room{}, c.noRoom(id) // Part of an address could mean another one.
 	}
 	var room Room
 	err := c.do(ctx, http.MethodGet, roomsPath+"/"+id, nil, &room)
-	if refused, ok := errors.AsType[*refusal](err); ok && refused.status == http.StatusNotFound {
+	if refused, ok := errors.AsType[*refusal](err); ok && refused.status == http.StatusNotFound && refused.text != "" {
 		return Room{}, c.noRoom(id)
 	}
 	return room, err
