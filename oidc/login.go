@@ -99,7 +99,7 @@ func (l *Login) encode() []byte {
 	b := []byte{wholeLogin, flags}
 	b = append(b, l.id[:]...)
 	b = append(b, l.browser[:]...)
-	b = binary.AppendUvarint(b, uint64(l.received.Unix())) //nolint:gosec // the store's clock is past 1970
+	b = binary.AppendUvarint(b, uint64(l.received.Unix()))
 	if l.maxAge >= 0 {
 		b = binary.AppendUvarint(b, uint64(l.maxAge))
 	}

@@ -44,7 +44,7 @@ func (h handle) encode() ([]byte, error) {
 	b = append(b, h.client[:]...)
 	b = append(b, subject[:]...)
 	b = binary.BigEndian.AppendUint16(b, uint16(h.generation>>32))
-	b = binary.BigEndian.AppendUint32(b, uint32(h.generation)) //nolint:gosec // its low half
+	b = binary.BigEndian.AppendUint32(b, uint32(h.generation))
 	return binary.BigEndian.AppendUint64(b, h.grant), nil
 }
 
@@ -64,7 +64,7 @@ func (p *Provider) sealAccess(now time.Time, h handle) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("access token: %w", err)
 	}
-	b = binary.BigEndian.AppendUint32(b, uint32(h.expires.Unix())) //nolint:gosec // lasts until 2106
+	b = binary.BigEndian.AppendUint32(b, uint32(h.expires.Unix()))
 	return p.accessSeal.seal(now, b)
 }
 

@@ -70,7 +70,7 @@ func (h *Handler) refused(v *visit, ticket waitingroom.Ticket, err error) {
 // way, so the browser is sent round once before it is asked.
 func (h *Handler) held(v *visit) {
 	if _, ok := h.Cookies.holder(v.r, v.room.Config().ID); !ok && !v.r.URL.Query().Has(retryParam) {
-		http.Redirect(v.w, v.r, h.self(v.r)+"&"+retryParam+"=1", http.StatusSeeOther)
+		http.Redirect(v.w, v.r, h.self(v.r)+"&"+retryParam+"=1", http.StatusSeeOther) //nolint:gosec // To our own path; only the parameter comes from outside, and is escaped.
 		return
 	}
 	h.Pages.ContinueHere(v.w, templates.Question{Room: v.room.Config().Name, Form: h.form(v, actionContinue)})

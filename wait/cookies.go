@@ -45,7 +45,7 @@ func (c Cookies) clear(w http.ResponseWriter, name string) {
 }
 
 func (c Cookies) cookie(name, value string, age int) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure is off for an issuer on loopback alone.
 		Name: name, Value: value, MaxAge: age, Path: "/",
 		Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}

@@ -242,9 +242,9 @@ func (h *Handler) deal(v *visit, dead waitingroom.RequestID) (waitingroom.Ticket
 	ticket, err := v.room.Join(v.r.Context(), waitingroom.Join{
 		Lane: waitingroom.LaneBrowser, From: h.Client(v.r), Browser: v.browser, Dead: dead,
 	})
-	var flood *waitingroom.FloodError
+	flood, flooded := errors.AsType[*waitingroom.FloodError](err)
 	switch {
-	case errors.As(err, &flood):
+	case flooded:
 		h.Pages.TooMany(v.w, templates.Later{Room: name, RetryAfter: flood.RetryAfter, PageURL: h.self(v.r)})
 	case errors.Is(err, waitingroom.ErrClosed):
 		h.closed(v)
@@ -335,14 +335,14 @@ func spread() time.Duration {
 // later asks to come again in a moment: the store doesn't answer, and the
 // place is safe.
 func (h *Handler) later(w http.ResponseWriter, r *http.Request, room string, err error) {
-	h.Logger.Warn("a visitor has to come again in a moment", "path", r.URL.Path, "error", err)
+	h.Logger.WarnContext(r.Context(), "a visitor has to come again in a moment", "path", r.URL.Path, "error", err)
 	h.Pages.OneMoment(w, templates.Later{Room: room, RetryAfter: 3*time.Second + spread(), PageURL: h.self(r)})
 }
 
 // problem shows an error with a reference that the log has too.
 func (h *Handler) problem(w http.ResponseWriter, r *http.Request, status int, title, explanation, site string) {
 	reference := NewReference()
-	h.Logger.Info("a visitor was shown an error", "reference", reference, "title", title, "path", r.URL.Path)
+	h.Logger.InfoContext(r.Context(), "a visitor was shown an error", "reference", reference, "title", title, "path", r.URL.Path)
 	h.Pages.Problem(w, templates.Problem{
 		Status: status, Title: title, Explanation: explanation, Reference: reference, SiteURL: site,
 	})

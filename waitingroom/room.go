@@ -189,7 +189,7 @@ func (r *Room) accept(ctx context.Context, t Ticket, lane Lane) error {
 		return nil
 	}
 	if t.Position > dealt+tooFarAhead {
-		r.engine.log.Warn("refused a ticket far ahead of the line; was the store restored from an old backup?",
+		r.engine.log.WarnContext(ctx, "refused a ticket far ahead of the line; was the store restored from an old backup?",
 			"room", r.config.ID, "position", t.Position, "dealt", dealt)
 		return ErrUnknownTicket
 	}
@@ -210,6 +210,7 @@ func (r *Room) settle(ctx context.Context, f Floors) error {
 func (r *Room) run(ctx context.Context) {
 	ticker := time.NewTicker(stepEvery)
 	defer ticker.Stop()
+	var refreshed, stepped, swept error // How each of these went the last time.
 	for tick := 0; ; tick++ {
 		select {
 		case <-ctx.Done():
@@ -217,16 +218,17 @@ func (r *Room) run(ctx context.Context) {
 		case <-ticker.C:
 		}
 		if tick%int(snapshotEvery/stepEvery) == 0 {
-			r.report(r.refresh(ctx))
+			refreshed = r.refresh(ctx)
 		}
 		if r.config.Inlet.Kind == InletPeriodic {
-			r.report(r.step(ctx))
+			stepped = r.step(ctx)
 		}
 		if tick%int(sweepEvery/stepEvery) == 0 {
-			r.report(r.sweep(ctx))
+			swept = r.sweep(ctx)
 			r.pace.observe(r.Counters(), r.config.Inlet)
 			r.forgetBrowsers()
 		}
+		r.report(errors.Join(refreshed, stepped, swept))
 	}
 }
 

@@ -32,7 +32,7 @@ func TestAVisitorWaitsAndGetsIn(t *testing.T) {
 			if got := second.waits(p2); got.Position != 2 || got.Ahead != 1 {
 				t.Errorf("the second stands at %+v", got)
 			}
-			s.serve(1)
+			s.serveOne()
 			if got := first.poll(p1); got.State != "served" {
 				t.Errorf("after serving one the first is %q", got.State)
 			}
@@ -76,7 +76,7 @@ func TestARestartKeepsPlacesAndSessions(t *testing.T) {
 	inside, waiting := s.browser(), s.browser()
 	inside.login()
 	p := waiting.login()
-	s.serve(1)
+	s.serveOne()
 	got, status := inside.redeem("shop", inside.code(inside.login()))
 	if status != http.StatusOK {
 		t.Fatalf("redeeming answers %d", status)
@@ -102,7 +102,7 @@ func TestATurnThatIsNotTakenUpExpiresAndAButtonJoinsAgain(t *testing.T) {
 	s := newSite(t, "memory:", "{kind: manual}")
 	b := s.browser()
 	p := b.login()
-	s.serve(1)
+	s.serveOne()
 	s.turn(15*time.Minute + time.Second)
 	if got := b.poll(p).State; got != "expired" {
 		t.Errorf("the state is %q, want expired", got)
@@ -126,7 +126,7 @@ func TestAnEndedVisitMeansTheEndOfTheLine(t *testing.T) {
 	s := newSite(t, "memory:", "{kind: manual}")
 	b := s.browser()
 	b.login()
-	s.serve(1)
+	s.serveOne()
 	got, _ := b.redeem("shop", b.code(b.login()))
 	out := b.get("/logout?id_token_hint=" + got.IDToken)
 	if out.StatusCode != http.StatusOK {
@@ -161,7 +161,7 @@ func TestASecondClientOfTheRoomNeedsNoSecondWait(t *testing.T) {
 	s := newSite(t, "memory:", "{kind: manual}")
 	b := s.browser()
 	b.login()
-	s.serve(1)
+	s.serveOne()
 	b.code(b.login())
 	if got, status := b.redeem("shop-too", b.code(b.loginOf("shop-too"))); status != http.StatusOK || got.IDToken == "" {
 		t.Errorf("the second client gets %d %+v", status, got)
@@ -180,7 +180,7 @@ func TestACopiedPlaceIsAskedToContinueHere(t *testing.T) {
 		t.Fatal(err)
 	}
 	copyist.jar.SetCookies(at, owner.jar.Cookies(at)) // All that there is before the claim.
-	s.serve(1)
+	s.serveOne()
 	got, _ := owner.redeem("shop", owner.code(owner.get(p.Request.URL.String())))
 	asked := copyist.get(p.Request.URL.String())
 	if asked.StatusCode != http.StatusOK || !strings.Contains(asked.text, `value="continue"`) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -165,7 +166,7 @@ func (s *Server) httpServer(handler http.Handler) *http.Server {
 }
 
 func (s *Server) listen(name, address string) (net.Listener, error) {
-	socket, err := net.Listen("tcp", address)
+	socket, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the %s side: %w", name, err)
 	}
@@ -208,7 +209,7 @@ func (s *Server) Start(ctx context.Context) error {
 		s.atStop("stop serving the "+side.name+" side", side.server.Shutdown)
 		go func() {
 			if err := side.server.Serve(side.socket); !errors.Is(err, http.ErrServerClosed) {
-				s.log.Error("a listener failed; restart the server", "side", side.name, "error", err)
+				s.log.ErrorContext(running, "a listener failed; restart the server", "side", side.name, "error", err)
 			}
 		}()
 	}
@@ -220,7 +221,7 @@ func (s *Server) Start(ctx context.Context) error {
 func (s *Server) paceEntries(ctx context.Context) {
 	if err := s.ring.Wait(ctx); err != nil {
 		if ctx.Err() == nil {
-			s.log.Error("no signing key: nobody can log in", "error", err)
+			s.log.ErrorContext(ctx, "no signing key: nobody can log in", "error", err)
 		}
 		return
 	}
@@ -243,9 +244,9 @@ func (s *Server) Stop(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 		defer cancel()
 		var errs []error
-		for i := len(s.cleanups) - 1; i >= 0; i-- {
-			if err := s.cleanups[i].undo(ctx); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", s.cleanups[i].name, err))
+		for _, c := range slices.Backward(s.cleanups) {
+			if err := c.undo(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
 			}
 		}
 		s.stopped = errors.Join(errs...)

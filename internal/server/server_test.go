@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -135,10 +136,10 @@ func (s *site) manage(method, path, body string, out any) (status int) {
 	return answer.StatusCode
 }
 
-func (s *site) serve(n int) {
+func (s *site) serveOne() {
 	s.Helper()
-	if status := s.manage(http.MethodPost, "/private/increment_serving_counter", fmt.Sprintf(`{"event_id":"sale","increment_by":%d}`, n), nil); status != http.StatusOK {
-		s.Fatalf("serving %d more answers %d", n, status)
+	if status := s.manage(http.MethodPost, "/private/increment_serving_counter", `{"event_id":"sale","increment_by":1}`, nil); status != http.StatusOK {
+		s.Fatalf("serving one more answers %d", status)
 	}
 }
 
@@ -187,9 +188,7 @@ func (b *browser) do(method, target string, form url.Values, header http.Header)
 	if err != nil {
 		b.Fatal(err)
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

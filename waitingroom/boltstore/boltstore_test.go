@@ -8,6 +8,7 @@ import (
 
 	"github.com/anteroom-dev/anteroom/waitingroom"
 	"github.com/anteroom-dev/anteroom/waitingroom/boltstore"
+	"github.com/anteroom-dev/anteroom/waitingroom/memstore"
 	"github.com/anteroom-dev/anteroom/waitingroom/storetest"
 )
 
@@ -56,5 +57,13 @@ func open(t testing.TB) storetest.Fixture {
 }
 
 func TestStore(t *testing.T) { storetest.Run(t, open) }
+
+func TestStoreIsLikeTheReference(t *testing.T) { storetest.Random(t, open, reference) }
+
+// reference is the store in memory, which [storetest.Random] compares with.
+func reference(testing.TB) storetest.Fixture {
+	clock := newClock()
+	return storetest.Fixture{Store: memstore.New(clock.now), Tick: clock.tick}
+}
 
 func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, open) }

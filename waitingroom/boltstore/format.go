@@ -108,8 +108,8 @@ func decodeRoom(bucket *bbolt.Bucket) (published, error) {
 		return published{}, fmt.Errorf("%w: ceiling of %d bytes", ErrFormat, len(ceiling))
 	}
 	p := published{record: record, encoded: encoded, ceiling: record.Dealt}
-	if int64(binary.BigEndian.Uint64(ceiling)) == record.Generation { //nolint:gosec // As written.
-		p.ceiling = max(p.ceiling, int64(binary.BigEndian.Uint64(ceiling[8:]))) //nolint:gosec // As written.
+	if int64(binary.BigEndian.Uint64(ceiling)) == record.Generation {
+		p.ceiling = max(p.ceiling, int64(binary.BigEndian.Uint64(ceiling[8:])))
 	}
 	return p, nil
 }
@@ -124,7 +124,7 @@ func decodeRecord(encoded []byte) (*ledger.Record, error) {
 
 // encode stores the state in a room's bucket.
 func (p published) encode(bucket *bbolt.Bucket) error {
-	ceiling := binary.BigEndian.AppendUint64(nil, uint64(p.record.Generation)) //nolint:gosec // Read back as int64.
-	ceiling = binary.BigEndian.AppendUint64(ceiling, uint64(p.ceiling))        //nolint:gosec // Read back as int64.
+	ceiling := binary.BigEndian.AppendUint64(nil, uint64(p.record.Generation))
+	ceiling = binary.BigEndian.AppendUint64(ceiling, uint64(p.ceiling))
 	return errors.Join(bucket.Put([]byte(recordKey), p.encoded), bucket.Put([]byte(ceilingKey), ceiling))
 }

@@ -161,7 +161,7 @@ func dueKeys(index *bbolt.Bucket, now time.Time, limit int) [][]byte {
 	var keys [][]byte
 	cursor := index.Cursor()
 	for key, _ := cursor.First(); key != nil && len(keys) < limit; key, _ = cursor.Next() {
-		if len(key) < 8 || binary.BigEndian.Uint64(key) > uint64(now.UnixMilli()) { //nolint:gosec // Times are after 1970.
+		if len(key) < 8 || binary.BigEndian.Uint64(key) > uint64(now.UnixMilli()) {
 			break
 		}
 		keys = append(keys, slices.Clone(key))
@@ -170,5 +170,5 @@ func dueKeys(index *bbolt.Bucket, now time.Time, limit int) [][]byte {
 }
 
 func timeKey(at time.Time) []byte {
-	return binary.BigEndian.AppendUint64(nil, uint64(max(0, at.UnixMilli()))) //nolint:gosec // Not negative.
+	return binary.BigEndian.AppendUint64(nil, uint64(max(0, at.UnixMilli())))
 }

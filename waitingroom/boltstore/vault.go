@@ -63,7 +63,7 @@ func keptAt(tx *bbolt.Tx, name string, now time.Time) ([]byte, bool) {
 // over reports whether the life of a vault's row has ended.
 func over(row []byte, now time.Time) bool {
 	until := binary.BigEndian.Uint64(row)
-	return until != 0 && until <= uint64(now.UnixMilli()) //nolint:gosec // Times are after 1970.
+	return until != 0 && until <= uint64(now.UnixMilli())
 }
 
 // keep stores a value in the vault.

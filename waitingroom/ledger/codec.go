@@ -53,13 +53,13 @@ func decodeSession(row []byte) (waitingroom.Session, error) {
 	if r.byte() != sessionVersion {
 		return waitingroom.Session{}, errRow
 	}
-	s := waitingroom.Session{Status: waitingroom.Status(int8(r.byte())), Position: int64(r.uvarint())} //nolint:gosec // As written.
+	s := waitingroom.Session{Status: waitingroom.Status(int8(r.byte())), Position: int64(r.uvarint())}
 	copy(s.Holder[:], r.take(32))
 	s.Admitted, s.AuthTime, s.Expires = r.time(), r.time(), r.time()
 	for n := r.uvarint(); n > 0 && !r.failed; n-- {
 		s.Grants = append(s.Grants, waitingroom.Grant{
 			ID: r.uint64(), Client: string(r.bytes()), AuthTime: r.time(), Redeemed: r.time(),
-			Number: uint32(r.uvarint()), Rotated: r.time(), Ended: r.byte() == 1, //nolint:gosec // As written.
+			Number: uint32(r.uvarint()), Rotated: r.time(), Ended: r.byte() == 1,
 		})
 	}
 	if r.failed {
@@ -103,7 +103,7 @@ func decodeCode(row []byte) (code, error) {
 }
 
 func appendTime(b []byte, t time.Time) []byte {
-	return binary.BigEndian.AppendUint64(b, uint64(t.UnixMilli())) //nolint:gosec // Read back as int64.
+	return binary.BigEndian.AppendUint64(b, uint64(t.UnixMilli()))
 }
 
 func appendBytes(b, value []byte) []byte {
@@ -164,7 +164,7 @@ func (r *reader) bytes() []byte {
 		r.failed, r.rest = true, nil
 		return nil
 	}
-	return r.take(int(n)) //nolint:gosec // Checked above.
+	return r.take(int(n))
 }
 
-func (r *reader) time() time.Time { return time.UnixMilli(int64(r.uint64())).UTC() } //nolint:gosec // As written.
+func (r *reader) time() time.Time { return time.UnixMilli(int64(r.uint64())).UTC() }
