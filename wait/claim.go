@@ -3,14 +3,23 @@ package wait
 import (
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/anteroom-dev/anteroom/templates"
 	"github.com/anteroom-dev/anteroom/waitingroom"
 )
 
-// retryParam marks a page that was asked for again because another tab of the
-// same browser was taking the turn up at that moment.
+// retryParam counts how often a page was asked for again because another tab
+// of the same browser was taking the turn up at that moment.
 const retryParam = "retry"
+
+// retries is how often the browser is sent round, and retryPause how long it
+// is kept each time for the other tab's answer to arrive.
+const (
+	retries    = 3
+	retryPause = 150 * time.Millisecond
+)
 
 // claim takes up a turn and sends the browser back to the relying party. It
 // looks at the session first, so that a code is made only when it will be used.
@@ -67,10 +76,16 @@ func (h *Handler) refused(v *visit, ticket waitingroom.Ticket, err error) {
 
 // held answers a browser whose place another session cookie holds. It may be
 // another tab of the same browser, whose answer with the cookie is still on its
-// way, so the browser is sent round once before it is asked.
+// way, so the browser is sent round a few times before it is asked.
 func (h *Handler) held(v *visit) {
-	if _, ok := h.Cookies.holder(v.r, v.room.Config().ID); !ok && !v.r.URL.Query().Has(retryParam) {
-		http.Redirect(v.w, v.r, h.self(v.r)+"&"+retryParam+"=1", http.StatusSeeOther) //nolint:gosec // To our own path; only the parameter comes from outside, and is escaped.
+	tried, _ := strconv.Atoi(v.r.URL.Query().Get(retryParam))
+	if _, ok := h.Cookies.holder(v.r, v.room.Config().ID); !ok && tried >= 0 && tried < retries && v.r.Method == http.MethodGet {
+		select {
+		case <-time.After(retryPause):
+		case <-v.r.Context().Done():
+		}
+		//nolint:gosec // To our own path; what comes from outside is escaped.
+		http.Redirect(v.w, v.r, h.self(v.r)+"&"+retryParam+"="+strconv.Itoa(tried+1), http.StatusSeeOther)
 		return
 	}
 	h.Pages.ContinueHere(v.w, templates.Question{Room: v.room.Config().Name, Form: h.form(v, actionContinue)})

@@ -101,9 +101,15 @@ func (c Cookies) GreetBrowser(w http.ResponseWriter, r *http.Request) Browser {
 	return browserOf(secret)
 }
 
-// place returns a room's place proof, unverified.
-func (c Cookies) place(r *http.Request, room string) (string, bool) {
-	return c.read(r, c.name("place", room))
+// place returns a room's place proof, unverified. Of several with one name none
+// can be told to be the browser's own, and what is returned verifies as none:
+// a place must not be lost silently.
+func (c Cookies) place(r *http.Request, room string) (proof string, ok bool) {
+	found := r.CookiesNamed(c.name("place", room))
+	if len(found) == 1 {
+		proof = found[0].Value
+	}
+	return proof, len(found) > 0
 }
 
 // setPlace stores a room's place proof. A browser that keeps too many rooms'

@@ -28,6 +28,7 @@ type line struct {
 	vault   waitingroom.Vault
 	page    *wait.Handler
 	cookies wait.Cookies
+	kept    budget
 }
 
 var _ oidc.Queue = (*line)(nil)
@@ -202,6 +203,10 @@ func (l *line) End(w http.ResponseWriter, r *http.Request, name string) error {
 
 // Keep implements [oidc.Queue].
 func (l *line) Keep(ctx context.Context, value []byte) (string, error) {
+	now := l.Now()
+	if !l.kept.take(len(value), now, now.Add(keptLife)) {
+		return "", fmt.Errorf("%w: too many long authorization requests are kept", oidc.ErrUnavailable)
+	}
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails.
 	name := hex.EncodeToString(random[:])
