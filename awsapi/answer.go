@@ -107,7 +107,7 @@ func spread() time.Duration {
 // not make that clearer. Any other cause is news.
 func (a *API) unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.Is(err, waitingroom.ErrUnavailable) && r.Context().Err() == nil {
-		a.log.Error("a request of the JSON API went wrong", "path", r.URL.Path, "error", err)
+		a.log.ErrorContext(r.Context(), "a request of the JSON API went wrong", "path", r.URL.Path, "error", err)
 	}
 	failLater(w, http.StatusServiceUnavailable, "Service Unavailable", time.Second+spread())
 }

@@ -103,7 +103,7 @@ func (a *API) queueNum(w http.ResponseWriter, r *http.Request) {
 	b = append(b, `,"entry_time":`...)
 	b = strconv.AppendInt(b, ticket.Entered.Unix(), 10)
 	b = append(b, `,"event_id":"`...)
-	b = append(b, event...) // A known room's ID has nothing to escape.
+	b = append(b, room.Config().ID...) // It has nothing to escape.
 	b = append(b, `","status":1}`...)
 	answer(w, http.StatusOK, cachePosition, b)
 }

@@ -21,9 +21,6 @@ const (
 	maxToken      = 1024
 )
 
-// tokenForm is what RFC 6750 §2.1 lets a bearer token consist of.
-const tokenForm = `^[A-Za-z0-9._~+/-]+=*$`
-
 // LoadToken reads the admin token from a file, without the line breaks at its
 // end. It returns an error that wraps [fs.ErrNotExist] if there is no file, and
 // another if what it holds is not one line of 16 to 1024 characters out of
@@ -39,7 +36,9 @@ func LoadToken(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read the admin token: %w", err)
 	}
 	token := strings.TrimRight(string(data), "\r\n")
-	if len(token) < minToken || len(token) > maxToken || !regexp.MustCompile(tokenForm).MatchString(token) {
+	// RFC 6750 §2.1: a bearer token is of these characters.
+	form := regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+	if len(token) < minToken || len(token) > maxToken || !form.MatchString(token) {
 		return nil, fmt.Errorf(`admin token in %s: must be one line of %d to %d characters out of A-Z, a-z, 0-9 and "-._~+/="`,
 			path, minToken, maxToken)
 	}
