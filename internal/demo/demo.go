@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"syscall"
@@ -29,6 +30,10 @@ const (
 	// and short enough to be waited for.
 	defaultCrowd     = 100
 	defaultPerSecond = 5
+
+	// Making a signing key takes a second, or ten on a small machine.
+	readyEvery = 50 * time.Millisecond
+	readyLimit = time.Minute
 
 	// gatherLimit bounds how long Run waits for the crowd to stand in line. A machine
 	// that needs longer shows a line that still grows.
@@ -91,6 +96,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, house.close(ctx)) }()
 
+	if err := house.ready(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
 	if err := shop.open(ctx, house.issuer, house.secret); err != nil {
 		return err
 	}
@@ -187,6 +195,41 @@ clients:
     redirect_uris: [%q]
     post_logout_redirect_uris: [%q]
 `, p.issuer, port, room, p.options.PerSecond, clientID, room, sha256.Sum256([]byte(p.secret)), p.shopURL+pathCallback, p.shopURL+pathGoodbye)
+}
+
+// ready waits until the server can do all that it is there for, or ctx ends. A
+// new server accepts visitors before it has made its signing key; in the
+// demo the first of them are let in at once, and would be too early.
+func (p *premises) ready(ctx context.Context) error {
+	ticker := time.NewTicker(readyEvery)
+	defer ticker.Stop()
+	for tries := readyLimit / readyEvery; tries > 0; tries-- {
+		status, err := p.ask(ctx)
+		if err == nil && status == http.StatusOK {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return fmt.Errorf("the waiting room is not ready after %v", readyLimit)
+}
+
+// ask returns the status with which the server says whether it is ready.
+func (p *premises) ask(ctx context.Context) (status int, err error) {
+	url := "http://" + p.server.ManagementAddr().String() + "/readyz"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	client := http.Client{Timeout: callTimeout}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	return response.StatusCode, response.Body.Close()
 }
 
 // close stops the server. That it has to cut off what takes too long is no

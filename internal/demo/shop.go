@@ -114,7 +114,7 @@ func (s *shop) open(ctx context.Context, issuer, secret string) error {
 	}
 	go func() {
 		if err := s.server.Serve(s.socket); !errors.Is(err, http.ErrServerClosed) {
-			s.logger.Error("the shop has closed", "error", err)
+			s.logger.ErrorContext(ctx, "the shop has closed", "error", err)
 		}
 	}()
 	return nil
