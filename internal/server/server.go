@@ -38,6 +38,9 @@ type Options struct {
 	Version string
 	// Now is the store's clock; nil stands for [time.Now].
 	Now func() time.Time
+	// AroundCommit is for benchmarks, which slow the embedded store's disk down;
+	// see [boltstore.Options] InjectAroundCommit. Nil commits without a detour.
+	AroundCommit func(commit func() error) error
 }
 
 // Server is a running server, from [New] to [Server.Stop].
@@ -88,7 +91,7 @@ func (s *Server) setup(o Options) error {
 	if err != nil {
 		return err
 	}
-	if s.store, err = openStore(c, o.Now, s.log); err != nil {
+	if s.store, err = openStore(o); err != nil {
 		return err
 	}
 	s.atStop("close the store", func(context.Context) error { return s.store.Close() })

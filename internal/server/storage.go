@@ -2,27 +2,25 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/anteroom-dev/anteroom/internal/config"
+	"github.com/anteroom-dev/anteroom/internal/secretfile"
 	"github.com/anteroom-dev/anteroom/keys"
 	"github.com/anteroom-dev/anteroom/waitingroom"
 	"github.com/anteroom-dev/anteroom/waitingroom/boltstore"
 	"github.com/anteroom-dev/anteroom/waitingroom/memstore"
 )
 
-func openStore(c *config.Config, now func() time.Time, log *slog.Logger) (waitingroom.Store, error) {
-	if c.Store.Path == "" {
-		return memstore.New(now), nil
+func openStore(o Options) (waitingroom.Store, error) {
+	path := o.Config.Store.Path
+	if path == "" {
+		return memstore.New(o.Now), nil
 	}
-	return boltstore.Open(c.Store.Path, boltstore.Options{Now: now, Logger: log})
+	return boltstore.Open(path, boltstore.Options{Now: o.Now, Logger: o.Logger, InjectAroundCommit: o.AroundCommit})
 }
 
 // masterSecrets returns the configured master secrets. Without any, the first
@@ -54,35 +52,18 @@ func managementToken(c *config.Config, log *slog.Logger) (string, error) {
 	return makeSecret(c.Management.TokenFile, "admin token", log)
 }
 
-// makeSecret returns 256 random bits in 43 characters, and writes them to a
-// file that only its owner can read, unless path is empty.
+// makeSecret makes a secret that nobody gave, and keeps it in a file unless
+// path is empty.
 func makeSecret(path, what string, log *slog.Logger) (string, error) {
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // crypto/rand.Read never fails.
-	text := base64.RawURLEncoding.EncodeToString(secret)
 	if path == "" {
-		return text, nil
+		return secretfile.New(), nil
 	}
-	if err := writeNew(path, text+"\n"); err != nil {
-		return "", fmt.Errorf("store the new %s: %w", what, err)
-	}
-	log.Info("made a new "+what+"; keep a copy of the file", "file", path) //nolint:sloglint // Two constants.
-	return text, nil
-}
-
-// writeNew writes a file that must not exist yet. It appears whole or not at
-// all, so that a crash leaves no half a secret.
-func writeNew(path, text string) (err error) {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // Mode 0600.
+	secret, err := secretfile.Make(path)
 	if err != nil {
-		return err
+		return "", fmt.Errorf("make the %s: %w", what, err)
 	}
-	defer func() { err = errors.Join(err, os.Remove(temporary.Name())) }()
-	_, err = temporary.WriteString(text)
-	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
-		return err
-	}
-	return os.Link(temporary.Name(), path)
+	log.Info("made a secret that was missing; keep a copy of the file", "secret", what, "file", path)
+	return secret, nil
 }
 
 // keyVault keeps sealed keys in the store's vault.
