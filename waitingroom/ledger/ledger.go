@@ -104,7 +104,8 @@ func (l *Ledger) Counters() waitingroom.Counters { return l.View(l.Dealt, l.Time
 // View returns the counters as they are at a time at which positions up to
 // dealt have arrived, for a store that knows more arrivals than it has written
 // into the record. It reads no rows: a position above r.Dealt can't have been
-// claimed.
+// claimed, and the frontier rises from no lower, because an open room serves
+// all that were dealt.
 func (r *Record) View(dealt int64, now time.Time) waitingroom.Counters {
 	serving, frontier := r.Serving, r.Frontier
 	if dealt = max(dealt, r.Dealt); dealt > r.Dealt {
@@ -238,7 +239,7 @@ func (l *Ledger) Serve(s waitingroom.Serve) error {
 	if s.To != nil {
 		target = *s.To
 	}
-	target = min(max(target, 0), waitingroom.MaxPosition)
+	target = l.within(target)
 	if !s.Anchor.IsZero() {
 		l.Anchor = s.Anchor.UnixMilli()
 	}
@@ -254,6 +255,16 @@ func (l *Ledger) Serve(s waitingroom.Serve) error {
 		l.fall()
 	}
 	return nil
+}
+
+// within returns the value nearest to serving that the counter can have: no
+// position beyond those that exist, and in an open room nobody waits.
+func (l *Ledger) within(serving int64) int64 {
+	least := int64(0)
+	if l.Settings.Open {
+		least = l.Dealt
+	}
+	return min(max(serving, least), waitingroom.MaxPosition)
 }
 
 // once reports whether an operator's order is new, and remembers it.
@@ -303,7 +314,7 @@ func (l *Ledger) Settle(f waitingroom.Floors) {
 		l.Arrive(min(f.Dealt, waitingroom.MaxPosition))
 		if f.Epoch > l.Epoch || f.Epoch == l.Epoch && f.Serving > l.Serving {
 			l.Epoch = f.Epoch
-			l.Serving = min(max(f.Serving, 0), waitingroom.MaxPosition)
+			l.Serving = l.within(f.Serving)
 			l.Version++
 			l.fall()
 			l.rise()

@@ -19,6 +19,7 @@ func lineTests() []test {
 		{"two rooms don't mix", roomsDontMix},
 		{"the store's time never runs backwards", timeIsMonotone},
 		{"in an open room the counter follows the arrivals", openRoomFollows},
+		{"in an open room nobody can be made to wait", openRoomStaysOpen},
 		{"a room that is opened serves all who wait", openingServes},
 		{"settings of an older revision are ignored", olderRevision},
 	}
@@ -173,6 +174,24 @@ func openRoomFollows(s *site) {
 	}
 	s.claim(150)
 	s.same("unclaimed", s.counters().Unclaimed, int64(149))
+}
+
+// openRoomStaysOpen stops a bug: an order to move back was undone by the next
+// arrival, between which a store that deals ahead of its record lost count.
+func openRoomStaysOpen(s *site) {
+	set := usual()
+	set.Open = true
+	s.configure(set)
+	s.join(10)
+	s.claim(9)
+	s.same("serving after an order to move back", s.serve(3).Serving, int64(10))
+	c, err := s.Store.Settle(s.Context(), s.room, waitingroom.Floors{Dealt: 12, Serving: 4, Epoch: 5})
+	s.must(err)
+	s.same("serving after settling", c.Serving, int64(12))
+	s.join(2)
+	s.same("unclaimed", s.counters().Unclaimed, int64(13))
+	s.same("serving ahead", s.serve(30).Serving, int64(30))
+	s.same("serving less far ahead", s.serve(20).Serving, int64(20))
 }
 
 func openingServes(s *site) {
