@@ -7,7 +7,7 @@
 //
 // [Auth] stands in front of these and of everything else on that listener but
 // the health checks. It knows one kind of credential, a bearer token, which it
-// keeps as a hash. [LoadOrCreateToken] makes the token on the first start.
+// keeps as a hash.
 //
 // Rooms are changed through the private JSON API (package awsapi), which is
 // mounted beside this one; [Client] speaks both.

@@ -1,24 +1,17 @@
 package admin
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 )
 
 const (
-	// newTokenBytes is the size of a token that this package makes: 256 random
-	// bits can't be guessed.
-	newTokenBytes = 32
-	minToken      = 16
-	maxToken      = 1024
+	minToken = 16
+	maxToken = 1024
 )
 
 // LoadToken reads the admin token from a file, without the line breaks at its
@@ -43,67 +36,4 @@ func LoadToken(path string) ([]byte, error) {
 			path, minToken, maxToken)
 	}
 	return []byte(token), nil
-}
-
-// LoadOrCreateToken reads the admin token as [LoadToken] does. If there is no
-// file, it makes one that only its owner can read, with a random token, and
-// created is true. Of several processes that start at once, one makes the file
-// and all get its token; the file is never seen half written.
-func LoadOrCreateToken(path string) (token []byte, created bool, err error) {
-	token, err = LoadToken(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return token, false, err
-	}
-	created, err = createToken(path)
-	if err != nil {
-		return nil, false, fmt.Errorf("create the admin token: %w", err)
-	}
-	// Read it back: if another process was faster, its token counts.
-	token, err = LoadToken(path)
-	return token, created, err
-}
-
-// createToken writes a new token, unless there is a file by now.
-func createToken(path string) (created bool, err error) {
-	var random [newTokenBytes]byte
-	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails.
-	line := base64.RawURLEncoding.EncodeToString(random[:]) + "\n"
-
-	// The name must not exist before the content is safe on disk, so the file
-	// is written under another one. CreateTemp gives it mode 0600.
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
-	_, err = temp.WriteString(line)
-	if err == nil {
-		err = temp.Sync()
-	}
-	if err := errors.Join(err, temp.Close()); err != nil {
-		return false, err
-	}
-	// Unlike a rename, a link doesn't replace what another process put there.
-	if err := os.Link(temp.Name(), path); errors.Is(err, fs.ErrExist) {
-		return false, nil
-	} else if err != nil {
-		return false, err
-	}
-	return true, syncDir(filepath.Dir(path))
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(path string) error {
-	dir, err := os.Open(path) //nolint:gosec // The directory of the operator's choice.
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
-
-// ReadableByOthers reports whether a file can be read by more than its owner.
-// It is worth a warning and no more: a mounted secret often can.
-func ReadableByOthers(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().Perm()&0o077 != 0
 }

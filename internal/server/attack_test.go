@@ -196,3 +196,24 @@ func TestListenersServeNoPathOfTheOther(t *testing.T) {
 		}
 	}
 }
+
+// A browser's preflight carries no token; answering it opens nothing.
+func TestAPreflightOfThePrivateAPINeedsNoToken(t *testing.T) {
+	s := newSite(t, "memory:", "{kind: open}")
+	for path, want := range map[string]int{
+		"/private/increment_serving_counter": http.StatusOK, "/metrics": http.StatusUnauthorized, "/admin/api/rooms": http.StatusUnauthorized,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, "http://"+s.server.ManagementAddr().String()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("OPTIONS %s answers %d, want %d", path, answer.StatusCode, want)
+		}
+	}
+}

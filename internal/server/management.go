@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,7 +20,8 @@ func (s *web) management(token, version string) http.Handler {
 	registry.MustRegister(newMetrics(s, version)...)
 
 	router := mux.NewRouter()
-	router.PathPrefix("/private/").Handler(s.api().Private())
+	private := s.api().Private()
+	router.PathPrefix("/private/").Handler(private)
 	router.PathPrefix("/admin/api/").Handler(admin.Rooms(s.engine))
 	router.Path("/metrics").Handler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	guarded := admin.Auth([][sha256.Size]byte{sha256.Sum256([]byte(token))}, router)
@@ -31,6 +33,12 @@ func (s *web) management(token, version string) http.Handler {
 		case "/readyz":
 			s.ready(w)
 		default:
+			if r.Method == http.MethodOptions && strings.HasPrefix(r.URL.Path, "/private/") {
+				// A browser asks before it sends a token, and must be answered
+				// without one. It learns nothing but which methods there are.
+				private.ServeHTTP(w, r)
+				return
+			}
 			guarded.ServeHTTP(w, r)
 		}
 	}))
