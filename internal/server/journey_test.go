@@ -59,14 +59,17 @@ func TestAPlaceIsKept(t *testing.T) {
 	if got := b.waits(p).Position; got != 2 {
 		t.Fatalf("position is %d, want 2", got)
 	}
-	for what, again := range map[string]func() page{
-		"a reload":              func() page { return b.get(p.Request.URL.String()) },
-		"another tab":           func() page { return b.login() },
-		"another client":        func() page { return b.loginOf("shop-too") },
-		"coming back next week": func() page { s.turn(7 * 24 * time.Hour); return b.login() },
+	for _, again := range []struct {
+		after string
+		visit func() page
+	}{
+		{"a reload", func() page { return b.get(p.Request.URL.String()) }},
+		{"another tab", func() page { return b.login() }},
+		{"another client's login", func() page { return b.loginOf("shop-too") }},
+		{"a week", func() page { s.turn(7 * 24 * time.Hour); return b.login() }},
 	} {
-		if got := b.waits(again()).Position; got != 2 {
-			t.Errorf("after %s the position is %d, want 2", what, got)
+		if got := b.waits(again.visit()).Position; got != 2 {
+			t.Errorf("after %s the position is %d, want 2", again.after, got)
 		}
 	}
 }
