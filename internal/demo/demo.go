@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/anteroom-dev/anteroom/internal/admin"
 	"github.com/anteroom-dev/anteroom/internal/config"
 	"github.com/anteroom-dev/anteroom/internal/server"
 )
@@ -78,24 +79,30 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	defer func() {
+		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+			err = nil // To be interrupted is how the demo ends, wherever it is.
+		}
+	}()
 	dir, err := os.MkdirTemp("", "anteroom-demo-")
 	if err != nil {
 		return fmt.Errorf("make a directory for the demo's data: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
+	// What is deferred last ends first: the crowd leaves, the shop closes, and the
+	// server, which nobody calls any more, need not wait for anybody.
+	house := &premises{options: o, dir: dir, secret: rand.Text() + rand.Text()}
+	defer func() { err = errors.Join(err, house.close(ctx)) }()
 	shop, err := newShop(ctx, o.Logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, shop.close()) }()
 
-	house := &premises{options: o, dir: dir, shopURL: shop.url, secret: rand.Text() + rand.Text()}
-	if err := house.open(ctx); err != nil {
+	if err := house.open(ctx, shop.url); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, house.close(ctx)) }()
-
 	if err := house.ready(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -124,11 +131,13 @@ type premises struct {
 	issuer  string
 
 	settings *config.Config
-	server   *server.Server
+	server   *server.Server // Nil until it could be set up.
 }
 
-// open starts the server on the port wished for, or on a free one.
-func (p *premises) open(ctx context.Context) error {
+// open starts the server, for a shop at a URL, on the port wished for or on a free
+// one.
+func (p *premises) open(ctx context.Context, shopURL string) error {
+	p.shopURL = shopURL
 	port := p.options.Port
 	if port != 0 && taken(ctx, port) {
 		port = 0
@@ -160,17 +169,17 @@ func (p *premises) open(ctx context.Context) error {
 // listen makes the server that listens on the given port.
 func (p *premises) listen(port int) error {
 	p.issuer = "http://" + net.JoinHostPort("localhost", strconv.Itoa(port))
-	var err error
 	// The environment is left out: it is meant for the server that somebody runs
 	// in earnest.
-	p.settings, err = config.Parse([]byte(p.configuration(port)), p.dir, nil)
+	settings, err := config.Parse([]byte(p.configuration(port)), p.dir, nil)
 	if err != nil {
 		return fmt.Errorf("configure the demo: %w", err)
 	}
-	p.server, err = server.New(server.Options{Config: p.settings, Logger: p.options.Logger, Version: p.options.Version})
+	running, err := server.New(server.Options{Config: settings, Logger: p.options.Logger, Version: p.options.Version})
 	if err != nil {
 		return fmt.Errorf("set the waiting room up: %w", err)
 	}
+	p.settings, p.server = settings, running
 	return nil
 }
 
@@ -197,16 +206,25 @@ clients:
 `, p.issuer, port, room, p.options.PerSecond, clientID, room, sha256.Sum256([]byte(p.secret)), p.shopURL+pathCallback, p.shopURL+pathGoodbye)
 }
 
-// ready waits until the server can do all that it is there for, or ctx ends. A
-// new server accepts visitors before it has made its signing key; in the
-// demo the first of them are let in at once, and would be too early.
+// ready waits until the server can do all that it is there for and the inlet has
+// begun, or ctx ends. A new server accepts visitors before it has made its signing
+// key, and an inlet that begins lets in at once whom it owes for the seconds
+// before: a crowd that came too early would fail to log in, or find no line.
 func (p *premises) ready(ctx context.Context) error {
+	token, err := admin.LoadToken(p.settings.Management.TokenFile)
+	if err != nil {
+		return fmt.Errorf("ask the waiting room how it stands: %w", err)
+	}
+	management := &admin.Client{URL: "http://" + p.server.ManagementAddr().String(), Token: string(token)}
 	ticker := time.NewTicker(readyEvery)
 	defer ticker.Stop()
 	for tries := readyLimit / readyEvery; tries > 0; tries-- {
-		status, err := p.ask(ctx)
-		if err == nil && status == http.StatusOK {
-			return nil
+		code, err := status(ctx, management.URL+"/readyz")
+		if err == nil && code == http.StatusOK {
+			stands, err := management.Room(ctx, room)
+			if err == nil && stands.Serving > 0 {
+				return nil
+			}
 		}
 		select {
 		case <-ticker.C:
@@ -217,9 +235,8 @@ func (p *premises) ready(ctx context.Context) error {
 	return fmt.Errorf("the waiting room is not ready after %v", readyLimit)
 }
 
-// ask returns the status with which the server says whether it is ready.
-func (p *premises) ask(ctx context.Context) (status int, err error) {
-	url := "http://" + p.server.ManagementAddr().String() + "/readyz"
+// status returns the status with which a URL answers.
+func status(ctx context.Context, url string) (int, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return 0, err
@@ -235,6 +252,9 @@ func (p *premises) ask(ctx context.Context) (status int, err error) {
 // close stops the server. That it has to cut off what takes too long is no
 // error: at the end of a demo nothing is lost by it.
 func (p *premises) close(ctx context.Context) error {
+	if p.server == nil {
+		return nil // It never was.
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
 	if err := p.server.Stop(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {

@@ -79,7 +79,7 @@ func newShop(ctx context.Context, logger *slog.Logger) (*shop, error) {
 	}
 	return &shop{
 		url: "http://" + socket.Addr().String(), logger: logger, socket: socket,
-		client: &http.Client{Timeout: callTimeout},
+		client: &http.Client{Timeout: callTimeout, Transport: &http.Transport{IdleConnTimeout: time.Minute}},
 		logins: newShelf[login](shelfSize), visits: newShelf[visit](shelfSize),
 	}, nil
 }
@@ -122,6 +122,7 @@ func (s *shop) open(ctx context.Context, issuer, secret string) error {
 
 // close stops the shop at once: nobody loses anything.
 func (s *shop) close() error {
+	s.client.CloseIdleConnections()
 	if s.server == nil {
 		return s.socket.Close()
 	}
