@@ -19,17 +19,28 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks to stop; from then on a signal has its usual effect, so
-	// that a second one ends the process at once.
-	context.AfterFunc(ctx, stop)
-	err := run(ctx, os.Args[1:], &program{
+	err := run(untilSignal(), os.Args[1:], &program{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(),
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "anteroom:", err)
 	}
 	os.Exit(exitCode(err))
+}
+
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM, which
+// asks to stop. Before it ends, signals have got their usual effect back, so that
+// a second one ends the process at once.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals)
+		cancel()
+	}()
+	return ctx
 }
 
 // exitCode returns the exit code that says what kind of error err is.
