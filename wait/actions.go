@@ -61,15 +61,17 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// sameOrigin reports whether a POST comes from a page of ours. A browser that
-// sends neither header is old; its cookies are SameSite, and without the browser
-// cookie it gets no further.
+// sameOrigin reports whether a POST comes from a page of ours. Our pages keep
+// their referrer to themselves, so browsers send "Origin: null" with their forms
+// (Fetch Standard, "append a request Origin header"), and Sec-Fetch-Site is what
+// tells. A browser without that header is old; its cookies are SameSite, and
+// without the browser cookie it gets no further.
 func (h *Handler) sameOrigin(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
 		return false
 	}
 	origin := r.Header.Get("Origin")
-	return origin == "" || origin == h.Origin
+	return origin == "" || origin == "null" || origin == h.Origin
 }
 
 // rejoin deals a new place to a visitor whose place is dead. A place that is

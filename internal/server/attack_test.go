@@ -147,7 +147,7 @@ func TestACrossSitePostDoesNothing(t *testing.T) {
 	for what, header := range map[string]http.Header{
 		"by Origin":         {"Origin": {"https://evil.example"}},
 		"by Sec-Fetch-Site": {"Sec-Fetch-Site": {"cross-site"}},
-		"by a null origin":  {"Origin": {"null"}},
+		"by both":           {"Origin": {"null"}, "Sec-Fetch-Site": {"same-site"}},
 	} {
 		if got := b.do(http.MethodPost, link, url.Values{"action": {"join"}}, header); got.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: answers %d", what, got.StatusCode)

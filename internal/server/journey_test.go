@@ -115,7 +115,8 @@ func TestATurnThatIsNotTakenUpExpiresAndAButtonJoinsAgain(t *testing.T) {
 	if again.StatusCode != http.StatusOK || !strings.Contains(again.text, `value="join"`) {
 		t.Fatalf("no button to join again: %d\n%s", again.StatusCode, again.text)
 	}
-	onward := b.do(http.MethodPost, p.Request.URL.String(), url.Values{"action": {"join"}}, http.Header{"Origin": {issuer}})
+	onward := b.do(http.MethodPost, p.Request.URL.String(), url.Values{"action": {"join"}},
+		http.Header{"Origin": {"null"}, "Sec-Fetch-Site": {"same-origin"}}) // As browsers do from a page without referrer.
 	if onward.StatusCode != http.StatusOK || !strings.HasPrefix(onward.Header.Get("Refresh"), "0; url=/wait?") {
 		t.Fatalf("the button answers %d, Refresh %q", onward.StatusCode, onward.Header.Get("Refresh"))
 	}
