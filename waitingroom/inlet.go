@@ -115,6 +115,9 @@ func (in Inlet) step(anchor time.Time, c Counters) (places int64, next time.Time
 	if in.Phase(c.Now) != PhaseOpen {
 		return 0, anchor
 	}
+	if anchor.IsZero() && in.Start.IsZero() {
+		return 0, c.Now // The rate counts from the first look at a new room.
+	}
 	places, next = in.due(anchor, c.Now)
 	return min(places, max(0, c.Dealt+in.Add-c.Serving)), next
 }

@@ -75,6 +75,7 @@ func (r *Room) configure(ctx context.Context) error {
 		return err
 	}
 	r.note(c)
+	r.pace.observe(c, r.config.Inlet)
 	return nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/anteroom-dev/anteroom/internal/config"
 )
 
 // A program is what one run of the command has been given.
@@ -138,7 +140,7 @@ func unknownCommand(before string, args []string, among []command) error {
 		return usage(before, fmt.Sprintf("%s needs one of %s", before, strings.Join(names, ", ")))
 	}
 	fault := fmt.Sprintf("unknown command %q", strings.TrimSpace(before+" "+args[0]))
-	if near := nearest(args[0], names); near != "" {
+	if near := config.Nearest(args[0], names); near != "" {
 		fault += fmt.Sprintf("; did you mean %q?", strings.TrimSpace(before+" "+near))
 	}
 	return usage(before, fault)

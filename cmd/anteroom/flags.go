@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/anteroom-dev/anteroom/internal/config"
 )
 
 // errUsage is what every error about the command line is.
@@ -63,7 +65,7 @@ func set(flags *flag.FlagSet, arg string, rest []string) (behind []string, fault
 	f := flags.Lookup(name)
 	if f == nil {
 		fault = fmt.Sprintf("unknown flag --%s", name)
-		if near := nearest(name, names(flags)); near != "" {
+		if near := config.Nearest(name, names(flags)); near != "" {
 			fault += fmt.Sprintf("; did you mean --%s?", near)
 		}
 		return rest, fault
@@ -117,38 +119,4 @@ func isNumber(arg string) bool {
 func isSwitch(f *flag.Flag) bool {
 	b, ok := f.Value.(interface{ IsBoolFlag() bool })
 	return ok && b.IsBoolFlag()
-}
-
-// nearest returns the known name that was probably meant by name, or "": the one
-// that needs the fewest letters changed, if a third of them at most.
-func nearest(name string, known []string) string {
-	best, least := "", (min(len(name), 64)+2)/3+1
-	for _, candidate := range known {
-		if d := distance(name, candidate); d < least {
-			best, least = candidate, d
-		}
-	}
-	return best
-}
-
-// distance returns how many bytes have to be inserted, deleted or replaced to
-// turn a into b (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

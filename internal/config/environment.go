@@ -81,7 +81,7 @@ func (l *loader) environment(environ []string, root reflect.Value) {
 // come without their prefix, as it would make any two names look alike.
 func (l *loader) unknownVariable(name string, names []string) {
 	meant := ""
-	if near := nearest(strings.TrimPrefix(name, prefix), names); near != "" {
+	if near := Nearest(strings.TrimPrefix(name, prefix), names); near != "" {
 		meant = fmt.Sprintf("; did you mean %q?", prefix+near)
 	}
 	l.faultAt(0, name, "unknown environment variable %.64q%s", name, meant)

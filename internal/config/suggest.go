@@ -20,14 +20,15 @@ func suggest(name string, known []string) string {
 // suggestion returns what to say after an unknown name: the known one that is
 // nearest, or nothing if none is near.
 func suggestion(name string, known []string) string {
-	if near := nearest(name, known); near != "" {
+	if near := Nearest(name, known); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""
 }
 
-// nearest returns the known name that was probably meant by name, or "".
-func nearest(name string, known []string) string {
+// Nearest returns the known name that was probably meant by name, or "" if none
+// is near.
+func Nearest(name string, known []string) string {
 	if len(name) > maxSuggested {
 		return ""
 	}

@@ -143,7 +143,7 @@ func (s *Server) build(secrets *waitingroom.Secrets) (*web, error) {
 	})
 	shown := &pages{templates: rendered, log: s.log}
 	provider, err := oidc.New(oidc.Options{
-		Issuer: s.config.Issuer, Clients: clients(s.config), Keys: s.ring, Pages: shown, Secrets: secrets, Logger: s.log,
+		Issuer: s.config.Issuer, Clients: clients(s.config), Keys: patientKeys{s.ring}, Pages: shown, Secrets: secrets, Logger: s.log,
 		Queue: &line{engine: s.engine, vault: s.store, page: page, cookies: cookies},
 	})
 	if err != nil {
