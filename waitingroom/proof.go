@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"hash"
+	"sync"
 )
 
 // A Proof is what a browser shows to hold a place: the request ID that it got,
@@ -27,12 +29,16 @@ const (
 // Proofs makes and verifies the place proofs of one room. It is safe for
 // concurrent use.
 type Proofs struct {
-	keys [][]byte // newest master secret first
+	macs []*proofMAC // newest master secret first
 }
 
 // NewProofs returns the MAC for a room's place proofs.
 func NewProofs(secrets *Secrets, room string) *Proofs {
-	return &Proofs{keys: secrets.Derive(labelProof, 32, room)}
+	p := &Proofs{}
+	for _, key := range secrets.Derive(labelProof, 32, room) {
+		p.macs = append(p.macs, newProofMAC(key))
+	}
+	return p
 }
 
 // Prove returns the proof as a cookie value of 59 characters.
@@ -41,7 +47,8 @@ func (p *Proofs) Prove(proof Proof) string {
 	b = append(b, proof.ID[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(proof.Generation))
 	b = binary.BigEndian.AppendUint32(b, proof.Holder)
-	b = append(b, p.mac(p.keys[0], b)...)
+	mac := p.macs[0].sum(b)
+	b = append(b, mac[:]...)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
@@ -57,8 +64,8 @@ func (p *Proofs) Verify(value string) (Proof, error) {
 	if _, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(value)); err != nil {
 		return Proof{}, fmt.Errorf("%w: %w", ErrBrokenProof, err)
 	}
-	for _, key := range p.keys {
-		if hmac.Equal(b[proofBody:], p.mac(key, b[:proofBody])) {
+	for _, key := range p.macs {
+		if mac := key.sum(b[:proofBody]); hmac.Equal(b[proofBody:], mac[:]) {
 			return Proof{
 				ID:         RequestID(b[:16]),
 				Generation: int64(binary.BigEndian.Uint64(b[16:])),
@@ -69,8 +76,25 @@ func (p *Proofs) Verify(value string) (Proof, error) {
 	return Proof{}, ErrBrokenProof
 }
 
-func (p *Proofs) mac(key, body []byte) []byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write(body)
-	return mac.Sum(nil)[:16]
+// A proofMAC is HMAC-SHA-256 under one key, cut to 128 bits. Every poll needs
+// one, so what setting up a key yields is used again and again.
+type proofMAC struct{ idle sync.Pool } // Of *keyedHash.
+
+// A keyedHash is a MAC in the making, with room for its result.
+type keyedHash struct {
+	hash.Hash
+	result [sha256.Size]byte
+}
+
+func newProofMAC(key []byte) *proofMAC {
+	return &proofMAC{idle: sync.Pool{New: func() any { return &keyedHash{Hash: hmac.New(sha256.New, key)} }}}
+}
+
+func (m *proofMAC) sum(body []byte) (mac [proofSize - proofBody]byte) {
+	keyed := m.idle.Get().(*keyedHash)
+	keyed.Reset()
+	keyed.Write(body)
+	copy(mac[:], keyed.Sum(keyed.result[:0]))
+	m.idle.Put(keyed)
+	return mac
 }
