@@ -66,7 +66,7 @@ func (c codePayload) encode() []byte {
 
 // decodeCodePayload reads what encode wrote.
 func decodeCodePayload(b []byte) (codePayload, error) {
-	in := wire{rest: b}
+	in := wire{rest: string(b)}
 	version, flags := in.byte(), in.byte()
 	payload := codePayload{nonce: in.string(), offline: flags&flagOffline != 0}
 	if version != 1 {

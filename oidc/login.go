@@ -112,7 +112,7 @@ func (l *Login) encode() []byte {
 // decodeLogin reads what encode wrote and asks the registry again: a client, a
 // redirect URI or a room may have changed since the login was sealed.
 func decodeLogin(b []byte, clients *registry) (*Login, error) {
-	in := wire{rest: b}
+	in := wire{rest: string(b)}
 	if in.byte() != wholeLogin {
 		return nil, errMalformed
 	}
@@ -197,7 +197,7 @@ func (p *Provider) unfold(ctx context.Context, now time.Time, value []byte) (*Lo
 	var kept string
 	var browser Browser
 	if len(value) > 0 && value[0] == referenceLogin {
-		in := wire{rest: value[1:]}
+		in := wire{rest: string(value[1:])}
 		copy(browser[:], in.bytes(16))
 		kept = in.string()
 		if err := in.done(); err != nil {

@@ -203,11 +203,11 @@ func (p *Provider) openQuestion(sealed string, browser Browser) (room, next stri
 	if err != nil {
 		return "", "", false
 	}
-	in := wire{rest: value}
+	in := wire{rest: string(value)}
 	var shownTo Browser
 	copy(shownTo[:], in.bytes(uint64(len(shownTo))))
 	room, next = in.string(), in.string()
-	shownAt, size := binary.Varint(in.rest)
+	shownAt, size := binary.Varint([]byte(in.rest))
 	if in.failed || size != len(in.rest) || shownTo != browser {
 		return "", "", false
 	}

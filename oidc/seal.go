@@ -93,7 +93,7 @@ func (s *sealer) seal(now time.Time, value []byte) (string, error) {
 func (s *sealer) open(now time.Time, sealed string) ([]byte, error) {
 	// The decoder skips line breaks even when strict, and there must be only
 	// one way to write a seal.
-	if strings.ContainsAny(sealed, "\r\n") {
+	if strings.Contains(sealed, "\r") || strings.Contains(sealed, "\n") {
 		return nil, errBroken
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(sealed)

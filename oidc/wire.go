@@ -16,17 +16,18 @@ func appendString(b []byte, s string) []byte {
 }
 
 // wire reads what appendString and the functions of encoding/binary have
-// written. After a fault it returns zero values, and done tells.
+// written. After a fault it returns zero values, and done tells. It reads from a
+// string, of which every string in it can be a part: one copy serves them all.
 type wire struct {
-	rest   []byte
+	rest   string
 	failed bool
 }
 
 // bytes returns the next n bytes.
-func (w *wire) bytes(n uint64) []byte {
+func (w *wire) bytes(n uint64) string {
 	if w.failed || n > uint64(len(w.rest)) {
 		w.failed = true
-		return nil
+		return ""
 	}
 	head := w.rest[:n]
 	w.rest = w.rest[n:]
@@ -36,7 +37,7 @@ func (w *wire) bytes(n uint64) []byte {
 // byte returns the next byte.
 func (w *wire) byte() byte {
 	b := w.bytes(1)
-	if b == nil {
+	if b == "" {
 		return 0
 	}
 	return b[0]
@@ -44,7 +45,7 @@ func (w *wire) byte() byte {
 
 // uvarint returns the next unsigned number.
 func (w *wire) uvarint() uint64 {
-	n, size := binary.Uvarint(w.rest)
+	n, size := binary.Uvarint([]byte(w.rest[:min(len(w.rest), binary.MaxVarintLen64)]))
 	if w.failed || size <= 0 {
 		w.failed = true
 		return 0
@@ -54,7 +55,7 @@ func (w *wire) uvarint() uint64 {
 }
 
 // string returns the next string.
-func (w *wire) string() string { return string(w.bytes(w.uvarint())) }
+func (w *wire) string() string { return w.bytes(w.uvarint()) }
 
 // done returns an error unless everything was read, with nothing left over.
 func (w *wire) done() error {
