@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"time"
 )
@@ -51,24 +52,66 @@ func (c Cookies) cookie(name, value string, age int) *http.Cookie {
 	}
 }
 
-// read returns the value of a cookie. Of several with one name none is taken:
-// somebody may have planted the other.
-func (c Cookies) read(r *http.Request, name string) (string, bool) {
-	found := r.CookiesNamed(name)
-	if len(found) != 1 {
-		return "", false
+// find returns the value of a cookie, and how many there are of that name. It
+// finds what [http.Request.CookiesNamed] finds, and leaves the header where it
+// is, because every poll comes by. Of several no value is returned: somebody may
+// have planted the other.
+func (c Cookies) find(r *http.Request, kind, room string) (value string, n int) {
+	for _, line := range r.Header["Cookie"] {
+		for rest, more := line, true; more; {
+			var pair string
+			pair, rest, more = strings.Cut(rest, ";")
+			name, v, _ := strings.Cut(textproto.TrimString(pair), "=")
+			if !c.names(textproto.TrimString(name), kind, room) {
+				continue
+			}
+			if len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' {
+				v = v[1 : len(v)-1]
+			}
+			if strings.IndexFunc(v, notInCookie) < 0 {
+				value, n = v, n+1
+			}
+		}
 	}
-	return found[0].Value, true
+	if n > 1 {
+		value = ""
+	}
+	return value, n
 }
 
-// secret returns a cookie that holds size random bytes.
-func (c Cookies) secret(r *http.Request, name string, size int) ([]byte, bool) {
-	value, ok := c.read(r, name)
-	if !ok || len(value) != base64.RawURLEncoding.EncodedLen(size) {
-		return nil, false
+// notInCookie reports whether a byte of a cookie's value makes net/http ignore
+// the cookie.
+func notInCookie(b rune) bool { return b < ' ' || b >= 0x7f || b == '"' || b == '\\' }
+
+// names reports whether name is c.name(kind, room).
+func (c Cookies) names(name, kind, room string) bool {
+	name, secure := strings.CutPrefix(name, "__Host-")
+	if secure != c.Secure {
+		return false
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(value)
-	return b, err == nil && len(b) == size
+	name, ok := strings.CutPrefix(name, "anteroom-")
+	if !ok {
+		return false
+	}
+	if room != "" {
+		if name, ok = strings.CutSuffix(name, room); !ok {
+			return false
+		}
+		if name, ok = strings.CutSuffix(name, "-"); !ok {
+			return false
+		}
+	}
+	return name == kind
+}
+
+// secret reads a cookie that holds random bytes into b.
+func (c Cookies) secret(r *http.Request, kind, room string, b []byte) bool {
+	value, n := c.find(r, kind, room)
+	if n != 1 || len(value) != base64.RawURLEncoding.EncodedLen(len(b)) {
+		return false
+	}
+	n, err := base64.RawURLEncoding.Strict().Decode(b, []byte(value))
+	return err == nil && n == len(b)
 }
 
 // Browser identifies a browser by a hash of its browser cookie.
@@ -82,11 +125,11 @@ func browserOf(secret []byte) Browser {
 // Browser returns the identity of the browser that sent r, if it returned a
 // browser cookie.
 func (c Cookies) Browser(r *http.Request) (Browser, bool) {
-	secret, ok := c.secret(r, c.name("browser", ""), browserSize)
-	if !ok {
+	var secret [browserSize]byte
+	if !c.secret(r, "browser", "", secret[:]) {
 		return Browser{}, false
 	}
-	return browserOf(secret), true
+	return browserOf(secret[:]), true
 }
 
 // GreetBrowser returns the identity of the browser that sent r, and gives it
@@ -105,11 +148,8 @@ func (c Cookies) GreetBrowser(w http.ResponseWriter, r *http.Request) Browser {
 // can be told to be the browser's own, and what is returned verifies as none:
 // a place must not be lost silently.
 func (c Cookies) place(r *http.Request, room string) (proof string, ok bool) {
-	found := r.CookiesNamed(c.name("place", room))
-	if len(found) == 1 {
-		proof = found[0].Value
-	}
-	return proof, len(found) > 0
+	proof, n := c.find(r, "place", room)
+	return proof, n > 0
 }
 
 // setPlace stores a room's place proof. A browser that keeps too many rooms'
@@ -130,11 +170,11 @@ func (c Cookies) setPlace(w http.ResponseWriter, r *http.Request, room, proof st
 
 // holder returns the hash of a room's session cookie.
 func (c Cookies) holder(r *http.Request, room string) ([32]byte, bool) {
-	secret, ok := c.secret(r, c.name("session", room), sessionSize)
-	if !ok {
+	var secret [sessionSize]byte
+	if !c.secret(r, "session", room, secret[:]) {
 		return [32]byte{}, false
 	}
-	return sha256.Sum256(secret), true
+	return sha256.Sum256(secret[:]), true
 }
 
 // newHolder returns a fresh session cookie's value and its hash.

@@ -149,7 +149,7 @@ func speculative(r *http.Request) bool {
 // open opens the sealed request and checks that it belongs to the browser. If
 // it doesn't, open answers and returns nil.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request) *visit {
-	login, err := h.Logins.OpenLogin(r.Context(), r.URL.Query().Get(LoginParam))
+	login, err := h.Logins.OpenLogin(r.Context(), sealed(r))
 	switch {
 	case errors.Is(err, ErrLoginExpired):
 		h.problem(w, r, http.StatusBadRequest, "This link is too old",
@@ -182,14 +182,24 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) *visit {
 	return &visit{w: w, r: r, login: login, room: room, browser: browser}
 }
 
+// sealed returns the sealed request that the URL of r carries. It is nearly always
+// all of the query, and nothing in it is escaped.
+func sealed(r *http.Request) string {
+	value, ok := strings.CutPrefix(r.URL.RawQuery, LoginParam+"=")
+	if !ok || strings.Contains(value, "&") || strings.Contains(value, "%") {
+		return r.URL.Query().Get(LoginParam)
+	}
+	return value
+}
+
 // self returns path and query of the page that r asks for.
 func (h *Handler) self(r *http.Request) string {
-	return h.Path + "?" + LoginParam + "=" + url.QueryEscape(r.URL.Query().Get(LoginParam))
+	return h.Path + "?" + LoginParam + "=" + url.QueryEscape(sealed(r))
 }
 
 // statusURL returns path and query of the poll that belongs to the page.
 func (h *Handler) statusURL(r *http.Request) string {
-	return h.Path + "/status?" + LoginParam + "=" + url.QueryEscape(r.URL.Query().Get(LoginParam))
+	return h.Path + "/status?" + LoginParam + "=" + url.QueryEscape(sealed(r))
 }
 
 // place finds the visitor's place, or deals one, and shows how it stands.

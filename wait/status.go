@@ -9,6 +9,9 @@ import (
 	"github.com/anteroom-dev/anteroom/waitingroom"
 )
 
+// statusSize is more than an answer to a poll ever takes.
+const statusSize = 256
+
 // Status serves the poll of the page's script.
 func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -17,10 +20,10 @@ func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.polls.Add(1)
-	login, err := h.Logins.OpenLogin(r.Context(), r.URL.Query().Get(LoginParam))
+	login, err := h.Logins.OpenLogin(r.Context(), sealed(r))
 	switch {
 	case errors.Is(err, ErrBadLogin), errors.Is(err, ErrLoginExpired):
-		answer(w, http.StatusBadRequest, `{"state":"invalid"}`)
+		answer(w, http.StatusBadRequest, []byte(`{"state":"invalid"}`))
 		return
 	case err != nil:
 		unavailable(w)
@@ -28,12 +31,12 @@ func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 	}
 	room, err := h.Engine.Room(login.Room())
 	if err != nil {
-		answer(w, http.StatusBadRequest, `{"state":"invalid"}`)
+		answer(w, http.StatusBadRequest, []byte(`{"state":"invalid"}`))
 		return
 	}
 	browser, ok := h.Cookies.Browser(r)
 	if !ok || browser != login.Browser() {
-		answer(w, http.StatusUnauthorized, `{"state":"unknown"}`)
+		answer(w, http.StatusUnauthorized, []byte(`{"state":"unknown"}`))
 		return
 	}
 	h.status(w, r, room)
@@ -42,16 +45,16 @@ func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) status(w http.ResponseWriter, r *http.Request, room *waitingroom.Room) {
 	proof, ok := h.Cookies.place(r, room.Config().ID)
 	if !ok {
-		answer(w, http.StatusUnauthorized, `{"state":"unknown"}`)
+		answer(w, http.StatusUnauthorized, []byte(`{"state":"unknown"}`))
 		return
 	}
 	ticket, _, err := room.Verify(r.Context(), proof)
 	switch {
 	case errors.Is(err, waitingroom.ErrLineEnded):
-		answer(w, http.StatusOK, `{"state":"expired"}`)
+		answer(w, http.StatusOK, []byte(`{"state":"expired"}`))
 		return
 	case errors.Is(err, waitingroom.ErrBrokenProof), errors.Is(err, waitingroom.ErrUnknownTicket):
-		answer(w, http.StatusUnauthorized, `{"state":"unknown"}`)
+		answer(w, http.StatusUnauthorized, []byte(`{"state":"unknown"}`))
 		return
 	case err != nil:
 		unavailable(w)
@@ -64,7 +67,7 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request, room *waitingro
 	}
 	pace := room.Pace(ticket)
 	rest(w, pace.PollAfter)
-	answer(w, http.StatusOK, string(appendStatus(nil, shown(standing.State, room.Phase()), ticket, room.Counters(), pace)))
+	answer(w, http.StatusOK, appendStatus(make([]byte, 0, statusSize), shown(standing.State, room.Phase()), ticket, room.Counters(), pace))
 }
 
 // shown returns the state that the script is told.
@@ -109,15 +112,15 @@ func appendStatus(b []byte, state string, t waitingroom.Ticket, c waitingroom.Co
 
 func unavailable(w http.ResponseWriter) {
 	w.Header().Set("Retry-After", "3")
-	answer(w, http.StatusServiceUnavailable, `{"state":"waiting"}`)
+	answer(w, http.StatusServiceUnavailable, []byte(`{"state":"waiting"}`))
 }
 
-func answer(w http.ResponseWriter, status int, body string) {
+func answer(w http.ResponseWriter, status int, body []byte) {
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	// An error here means that the visitor has gone.
-	_, _ = w.Write([]byte(body)) //nolint:gosec // JSON of numbers and words of ours.
+	_, _ = w.Write(body) //nolint:gosec // JSON of numbers and words of ours.
 }
