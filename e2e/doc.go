@@ -1,8 +1,8 @@
 // Package e2e holds black-box tests of the built binary: the program as an
 // operator starts it, driven by real browsers and real relying parties. It
-// imports nothing of this module but what the outside can see, and its tests
-// carry the build tag e2e, because they need Chromium and npm packages that
-// `make test` does without:
+// imports nothing of this module but the pages, whose words are compared with
+// those of their script, and its tests carry the build tag e2e, because they need
+// Chromium and npm packages that `make test` does without:
 //
 //	make e2e
 //
