@@ -21,7 +21,7 @@ const (
 type dealer struct {
 	mu    sync.Mutex // Guards the rest.
 	state published
-	dealt int64
+	last  int64 // The last position dealt.
 	// nodes is each node's last call in this generation.
 	nodes map[waitingroom.OpID]dealing
 
@@ -55,34 +55,49 @@ func newDealer() dealer {
 	}
 }
 
-// deal deals the positions that a asks for. If the ceiling is too low it
-// returns what the caller has to wait for before it tries again; ask is true
-// if the caller has to have the ceiling raised.
-func (d *dealer) deal(a waitingroom.Advance, now time.Time) (first int64, c waitingroom.Counters, wait *raising, ask bool, err error) {
+// An answer is what a call for positions is told.
+type answer struct {
+	first    int64
+	counters waitingroom.Counters
+	// wait is what the caller has to wait for before it tries again, because
+	// the ceiling is too low; nil if the call is answered.
+	wait *raising
+	// ask is true if the caller has to have the ceiling raised.
+	ask bool
+}
+
+// deal deals the positions that a asks for, or says what to wait for.
+func (d *dealer) deal(a waitingroom.Advance, now time.Time) (answer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	var (
+		told answer
+		err  error
+	)
 	last := d.nodes[a.Node]
-	upto, full := ledger.Next(d.dealt, a.N)
+	upto, full := ledger.Next(d.last, a.N)
 	switch {
 	case d.closed:
-		return 0, waitingroom.Counters{}, nil, false, unavailable(errClosed)
+		return answer{}, unavailable(errClosed)
 	case a.Seq < last.seq:
 		err = waitingroom.ErrConflict
 	case a.Seq == last.seq && last.first > 0:
-		first = last.first
+		told.first = last.first
 	case full != nil:
 		err = full
 	case upto > d.state.ceiling:
 		d.needed = max(d.needed, int64(a.N))
-		ask = d.ask()
-		return 0, waitingroom.Counters{}, d.pending, ask, nil
+		told.ask = d.ask()
+		told.wait = d.pending
+		return told, nil
 	default:
-		first = d.dealt + 1
-		d.dealt = upto
-		d.nodes[a.Node] = dealing{seq: a.Seq, first: first}
-		ask = d.low(d.dealt, d.state.ceiling) && d.ask()
+		told.first = d.last + 1
+		d.last = upto
+		d.nodes[a.Node] = dealing{seq: a.Seq, first: told.first}
+		told.ask = d.low(d.last, d.state.ceiling) && d.ask()
 	}
-	return first, d.state.record.View(d.dealt, now), nil, ask, err
+	told.counters = d.state.record.View(d.last, now)
+	return told, err
 }
 
 // ask notes that the ceiling has to be raised, and reports whether that is news.
@@ -104,7 +119,7 @@ func (d *dealer) low(dealt, ceiling int64) bool {
 func (d *dealer) snapshot() (published, int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.state, d.dealt
+	return d.state, d.last
 }
 
 // counters returns the counters of a record, or of the published one if it is
@@ -125,7 +140,7 @@ func (d *dealer) counters(record *ledger.Record, now time.Time) waitingroom.Coun
 func (d *dealer) ceiling(record *ledger.Record, now time.Time) int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	dealt, ceiling := max(d.dealt, record.Dealt), d.state.ceiling
+	dealt, ceiling := max(d.last, record.Dealt), d.state.ceiling
 	if record.Generation != d.state.record.Generation {
 		dealt, ceiling = record.Dealt, record.Dealt
 	}
@@ -151,7 +166,7 @@ func (d *dealer) publish(state published) {
 		d.begin(state.record.Dealt)
 	}
 	d.state = state
-	d.dealt = max(d.dealt, state.record.Dealt)
+	d.last = max(d.last, state.record.Dealt)
 	d.settle(nil)
 }
 
@@ -166,7 +181,7 @@ func (d *dealer) resume(state published) {
 
 // begin starts a generation in which positions up to dealt are taken.
 func (d *dealer) begin(dealt int64) {
-	d.dealt, d.raisedDealt, d.needed = dealt, dealt, 0
+	d.last, d.raisedDealt, d.needed = dealt, dealt, 0
 	d.nodes = make(map[waitingroom.OpID]dealing)
 }
 
@@ -192,5 +207,5 @@ func (d *dealer) close() int64 {
 	defer d.mu.Unlock()
 	d.closed = true
 	d.settle(unavailable(errClosed))
-	return d.dealt
+	return d.last
 }

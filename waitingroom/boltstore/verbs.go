@@ -93,18 +93,18 @@ func (s *Store) Advance(ctx context.Context, room string, a waitingroom.Advance)
 	}
 	r := s.room(room)
 	for {
-		first, c, wait, ask, err := r.dealer.deal(a, s.now())
-		if ask {
+		told, err := r.dealer.deal(a, s.now())
+		if told.ask {
 			s.raise(r)
 		}
-		if wait == nil {
-			return first, c, err
+		if told.wait == nil {
+			return told.first, told.counters, err
 		}
-		if err := await(ctx, wait.done); err != nil {
+		if err := await(ctx, told.wait.done); err != nil {
 			return 0, waitingroom.Counters{}, err
 		}
-		if wait.err != nil {
-			return 0, waitingroom.Counters{}, wait.err
+		if told.wait.err != nil {
+			return 0, waitingroom.Counters{}, told.wait.err
 		}
 	}
 }
