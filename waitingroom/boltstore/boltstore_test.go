@@ -67,3 +67,16 @@ func reference(testing.TB) storetest.Fixture {
 }
 
 func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, open) }
+
+// BenchmarkStoreOnASlowDisk shows what of a commit's time is felt: joins wait
+// for no commit, and the verbs that do share them.
+func BenchmarkStoreOnASlowDisk(b *testing.B) {
+	storetest.Benchmark(b, func(t testing.TB) storetest.Fixture {
+		path := filepath.Join(t.TempDir(), "store.db")
+		store := mustOpen(t, path, boltstore.Options{InjectAroundCommit: func(commit func() error) error {
+			time.Sleep(5 * time.Millisecond)
+			return commit()
+		}})
+		return storetest.Fixture{Store: store}
+	})
+}
