@@ -13,6 +13,8 @@ const (
 	maxBatch = 10_000
 	// advanceTimeout bounds how long a join waits for the store.
 	advanceTimeout = 5 * time.Second
+	// deadlineFor is for how long the joins share one timer for that.
+	deadlineFor = time.Second / 2
 	// sameBrowser is how long a second join of a browser gets the first's place.
 	sameBrowser = time.Minute
 	// rememberedBrowsers bounds the memory of that.
@@ -51,7 +53,9 @@ type joins struct {
 	mu      sync.Mutex // Guards the rest of this group.
 	batches []*batch   // Not yet sent; the last one is still gathering.
 	sending bool
-	seq     uint64 // Touched by the sender alone.
+	// Touched by the sender alone.
+	seq      uint64
+	deadline deadline
 
 	browsersMu sync.Mutex // Guards browsers. Never held with mu.
 	browsers   map[[16]byte]*browserJoin
@@ -215,8 +219,7 @@ func (r *Room) send() {
 // the same ones, because it carries the same sequence number; a call that failed
 // for good may have dealt positions that nobody will ever hold.
 func (r *Room) advance(b *batch) {
-	ctx, cancel := context.WithTimeout(context.Background(), advanceTimeout)
-	defer cancel()
+	ctx := r.joins.deadline.context(time.Now())
 	r.joins.seq++
 	a := Advance{Node: r.engine.node, Seq: r.joins.seq, N: b.n}
 	b.err = again(ctx, func() (err error) {
@@ -226,4 +229,24 @@ func (r *Room) advance(b *batch) {
 	if b.err == nil {
 		r.note(b.counters)
 	}
+}
+
+// A deadline makes contexts that end after advanceTimeout, or up to deadlineFor
+// sooner: the calls of that time share one, because a timer costs more than
+// dealing a position. Only one call may be under way.
+type deadline struct {
+	made   time.Time
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func (d *deadline) context(now time.Time) context.Context {
+	if d.ctx == nil || now.Sub(d.made) >= deadlineFor {
+		if d.cancel != nil {
+			d.cancel()
+		}
+		d.made = now
+		d.ctx, d.cancel = context.WithTimeout(context.Background(), advanceTimeout)
+	}
+	return d.ctx
 }
