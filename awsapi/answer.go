@@ -20,22 +20,29 @@ const (
 	textTooMany          = "Too Many Requests"
 )
 
-// Values of Cache-Control.
-const (
-	cacheNever = "no-store"
+// Values of header fields. All answers share them, so they are never changed.
+var (
+	asJSON    = []string{"application/json"}
+	noSniff   = []string{"nosniff"}
+	anyOrigin = []string{"*"}
+)
+
+// Values of Cache-Control, shared likewise.
+var (
+	cacheNever = []string{"no-store"}
 	// cacheCounter lets a content delivery network answer a crowd's polls.
-	cacheCounter = "public, max-age=5"
+	cacheCounter = []string{"public, max-age=5"}
 	// cachePosition keeps an answer with the one who asked, because the
 	// address holds the request ID, and keeps it for no longer than a visitor
 	// may take to notice that the room was reset.
-	cachePosition = "private, max-age=60"
+	cachePosition = []string{"private, max-age=60"}
 )
 
 // openToScripts lets scripts of any origin read the answer, by the Fetch
 // standard's CORS protocol. Credentials are never allowed; the APIs know no
 // cookies.
 func openToScripts(w http.ResponseWriter) {
-	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header()["Access-Control-Allow-Origin"] = anyOrigin
 }
 
 // takes reports whether a request has the endpoint's method. If it hasn't, takes
@@ -66,11 +73,9 @@ func takes(w http.ResponseWriter, r *http.Request, method string) bool {
 }
 
 // answer sends a JSON body.
-func answer(w http.ResponseWriter, status int, cache string, body []byte) {
+func answer(w http.ResponseWriter, status int, cache []string, body []byte) {
 	header := w.Header()
-	header.Set("Content-Type", "application/json")
-	header.Set("Cache-Control", cache)
-	header.Set("X-Content-Type-Options", "nosniff")
+	header["Content-Type"], header["Cache-Control"], header["X-Content-Type-Options"] = asJSON, cache, noSniff
 	w.WriteHeader(status)
 	// An error here means that the caller has gone.
 	_, _ = w.Write(body)

@@ -9,6 +9,13 @@ import (
 	"github.com/anteroom-dev/anteroom/waitingroom"
 )
 
+// Values of header fields, which all answers to polls share. They are never changed.
+var (
+	asJSON  = []string{"application/json"}
+	noStore = []string{"no-store"}
+	noSniff = []string{"nosniff"}
+)
+
 // statusSize is more than an answer to a poll ever takes.
 const statusSize = 256
 
@@ -117,9 +124,7 @@ func unavailable(w http.ResponseWriter) {
 
 func answer(w http.ResponseWriter, status int, body []byte) {
 	header := w.Header()
-	header.Set("Content-Type", "application/json")
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Content-Type-Options", "nosniff")
+	header["Content-Type"], header["Cache-Control"], header["X-Content-Type-Options"] = asJSON, noStore, noSniff
 	w.WriteHeader(status)
 	// An error here means that the visitor has gone.
 	_, _ = w.Write(body) //nolint:gosec // JSON of numbers and words of ours.
