@@ -56,7 +56,13 @@ type sealer struct {
 	days    int64 // how many days back a seal is still opened
 
 	mu   sync.Mutex
-	keys map[uint16][]cipher.AEAD // by day, newest secret first
+	keys map[uint16]*dayKeys
+}
+
+// dayKeys are the keys of one UTC day.
+type dayKeys struct {
+	aeads      []cipher.AEAD // newest secret first
+	additional []byte        // what a seal is bound to besides its key
 }
 
 // newSealer returns a sealer for one purpose, whose values open for the given
@@ -67,7 +73,7 @@ func newSealer(secrets Secrets, label, purpose string, days int64) *sealer {
 		label:   label,
 		purpose: purpose,
 		days:    days,
-		keys:    make(map[uint16][]cipher.AEAD),
+		keys:    make(map[uint16]*dayKeys),
 	}
 }
 
@@ -84,7 +90,7 @@ func (s *sealer) seal(now time.Time, value []byte) (string, error) {
 	}
 	sealed := make([]byte, 2, sealedOverhead+len(value))
 	binary.BigEndian.PutUint16(sealed, number)
-	sealed = keys[0].Seal(sealed, nil, value, s.additional(number)) //nolint:gosec // the cipher makes the nonce
+	sealed = keys.aeads[0].Seal(sealed, nil, value, keys.additional) //nolint:gosec // the cipher makes the nonce
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
@@ -112,8 +118,8 @@ func (s *sealer) open(now time.Time, sealed string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range keys {
-		if value, err := key.Open(nil, nil, b[2:], s.additional(number)); err == nil {
+	for _, key := range keys.aeads {
+		if value, err := key.Open(nil, nil, b[2:], keys.additional); err == nil {
 			return value, nil
 		}
 	}
@@ -122,13 +128,14 @@ func (s *sealer) open(now time.Time, sealed string) ([]byte, error) {
 
 // keysOf returns the keys of a day. Only the keys of recent days are kept, so
 // that made-up days can't fill the memory.
-func (s *sealer) keysOf(number uint16, keep bool) ([]cipher.AEAD, error) {
+func (s *sealer) keysOf(number uint16, keep bool) (*dayKeys, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if keys, ok := s.keys[number]; ok {
 		return keys, nil
 	}
-	var keys []cipher.AEAD
+	// The additional data are purpose and day.
+	keys := &dayKeys{additional: binary.BigEndian.AppendUint16([]byte(s.purpose), number)}
 	for _, secret := range s.secrets.Derive(s.label, 32, s.purpose, strconv.Itoa(int(number))) {
 		block, err := aes.NewCipher(secret)
 		if err != nil {
@@ -138,9 +145,9 @@ func (s *sealer) keysOf(number uint16, keep bool) ([]cipher.AEAD, error) {
 		if err != nil {
 			return nil, fmt.Errorf("key for %s: %w", s.purpose, err)
 		}
-		keys = append(keys, key)
+		keys.aeads = append(keys.aeads, key)
 	}
-	if len(keys) == 0 {
+	if len(keys.aeads) == 0 {
 		return nil, fmt.Errorf("key for %s: no secret", s.purpose)
 	}
 	if keep {
@@ -150,11 +157,6 @@ func (s *sealer) keysOf(number uint16, keep bool) ([]cipher.AEAD, error) {
 		s.keys[number] = keys
 	}
 	return keys, nil
-}
-
-// additional is what a seal is bound to besides its key.
-func (s *sealer) additional(number uint16) []byte {
-	return binary.BigEndian.AppendUint16([]byte(s.purpose), number)
 }
 
 // dayOf numbers the UTC days from 1970.
