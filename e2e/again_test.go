@@ -8,6 +8,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// placeCookie holds the place in the room sale.
+const placeCookie = "anteroom-place-sale"
+
 // The headings of pages that ask for a click.
 const (
 	turnPassed     = "Your turn has passed"
@@ -122,11 +125,7 @@ func TestRepeatedLoginIsConfirmedByTheButton(t *testing.T) {
 	b.Goes(shop.URL+"/login?prompt=login", inLine)
 	server.Serve(1)
 	first := b.Claims() // Who has just come through the line is asked nothing.
-	eventually(t, "the clock has passed auth_time", func() bool {
-		b.Do(chromedp.Navigate(shop.URL + "/login?prompt=login"))
-		b.Until(`document.querySelector("h1")`)
-		return b.Text("h1") == confirmVisit
-	})
+	b.RepeatsLogin(shop)
 	b.Presses()
 	again := b.Claims()
 	if again["sub"] != first["sub"] || again["queue_position"] != 1.0 {
@@ -136,6 +135,17 @@ func TestRepeatedLoginIsConfirmedByTheButton(t *testing.T) {
 		t.Errorf("auth_time is %v, and was %v before the confirmation", again["auth_time"], first["auth_time"])
 	}
 	b.Behaved(0, server.Issuer, shop.URL)
+}
+
+// RepeatsLogin logs in again until the visitor is asked to confirm it: times of
+// admission have whole seconds, and within the first one nothing is asked.
+func (b *tab) RepeatsLogin(shop *shop) {
+	b.t.Helper()
+	eventually(b.t, "the clock has passed auth_time", func() bool {
+		b.Do(chromedp.Navigate(shop.URL + "/login?prompt=login"))
+		b.Until(`document.querySelector("h1")`)
+		return b.Text("h1") == confirmVisit
+	})
 }
 
 // A copied place cookie admits one person: the second browser is asked, and the
@@ -164,7 +174,6 @@ func TestPlaceInTwoBrowsersIsContinuedInOne(t *testing.T) {
 
 // copyPlace copies the place cookie of one browser to another.
 func copyPlace(server *server, from, to *tab) {
-	const name = "anteroom-place-sale"
 	from.t.Helper()
-	to.SetCookie(server.Issuer, name, from.Cookie(server.Issuer, name))
+	to.SetCookie(server.Issuer, placeCookie, from.Cookie(server.Issuer, placeCookie))
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -107,16 +108,31 @@ func get[T any](b *tab, action chromedp.Action[T]) T {
 	return result
 }
 
+// call sends a command of the browser's debugger, for which the tab's page may
+// be anything.
+func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
+	b.t.Helper()
+	result, err := chromedp.Call(b.ctx, command, params)
+	if err != nil {
+		b.t.Fatalf("browser: %v", err)
+	}
+	return result
+}
+
+// SetScripts says whether pages that are loaded from now on may run scripts. In
+// contrast to [noScripts] it can be changed.
+func (b *tab) SetScripts(on bool) {
+	b.t.Helper()
+	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+}
+
 // Prefer sets what the user prefers, such as "prefers-color-scheme" to "dark",
 // and forgets earlier calls.
 func (b *tab) Prefer(feature, value string) {
 	b.t.Helper()
-	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: feature, Value: value}},
 	})
-	if err != nil {
-		b.t.Fatalf("browser: %v", err)
-	}
 }
 
 // Screenshot keeps a picture of the whole page as artifacts/NAME.png.

@@ -41,12 +41,9 @@ func TestScriptWordsTheLineAsTheServerDoes(t *testing.T) {
 	site := newWordedSite(t)
 	b := newBrowser(t)
 	// A day of polls in a second.
-	_, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
 		Source: `(function (slow) { window.setTimeout = function (f, delay) { return slow(f, delay / 50); }; }(window.setTimeout));`,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	site.show(view(0, 7, nil))
 	b.Goes(site.URL+"/", inLine)
 	for _, answer := range answers {
