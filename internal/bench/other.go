@@ -3,9 +3,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // errLinux says that what is measured is read from Linux's /proc.
@@ -16,3 +18,11 @@ func pinProcess(int) error { return errLinux }
 func startOn(int, *exec.Cmd) error { return errLinux }
 
 func dieWithParent() *syscall.SysProcAttr { return nil }
+
+type generator struct{}
+
+func dial(context.Context, string, int, string) (*generator, error) { return nil, errLinux }
+
+func (*generator) send(int) (time.Duration, error) { return 0, errLinux }
+
+func (*generator) close() error { return nil }

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxAnswer bounds an answer under load, in bytes.
+const maxAnswer = 8 << 10
+
+// A generator sends one request over and over, on connections that stay open.
+//
+// It never sleeps: it asks the kernel for answers in a loop. Waking a generator
+// that sleeps is work done in the server's write, and the more of it the slower
+// the server is, so it would count against the server twice. It also does as
+// little as it can: it looks at the status and at the length of an answer, and at
+// nothing else.
+type generator struct {
+	request []byte
+	poll    int // Of epoll.
+	lines   map[int32]*connection
+}
+
+// A connection is a socket and what has come in of an answer.
+type connection struct {
+	socket int
+	n      int
+	in     [maxAnswer]byte
+}
+
+// dial opens connections to an address.
+func dial(ctx context.Context, address string, connections int, request string) (*generator, error) {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, err
+	}
+	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	g := &generator{request: []byte(request), poll: poll, lines: make(map[int32]*connection)}
+	for range connections {
+		if err := errors.Join(ctx.Err(), g.connect(to)); err != nil {
+			return nil, errors.Join(err, g.close())
+		}
+	}
+	return g, nil
+}
+
+// connect opens one connection, which doesn't block from then on.
+func (g *generator) connect(to netip.AddrPort) error {
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	g.lines[int32(socket)] = &connection{socket: socket}
+	if err := unix.Connect(socket, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}); err != nil {
+		return os.NewSyscallError("connect", err)
+	}
+	if err := unix.SetNonblock(socket, true); err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	// As net does: a request goes out at once.
+	if err := unix.SetsockoptInt(socket, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(socket)}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(g.poll, unix.EPOLL_CTL_ADD, socket, &event))
+}
+
+func (g *generator) close() error {
+	errs := []error{unix.Close(g.poll)}
+	for _, c := range g.lines {
+		errs = append(errs, unix.Close(c.socket))
+	}
+	return errors.Join(errs...)
+}
+
+// send sends n requests over all connections, each of which has one request
+// under way at a time, and returns how long that took.
+func (g *generator) send(n int) (time.Duration, error) {
+	begin := time.Now()
+	unsent, unanswered := n, n
+	for _, c := range g.lines {
+		if unsent == 0 {
+			break
+		}
+		if err := c.write(g.request); err != nil {
+			return 0, err
+		}
+		unsent--
+	}
+	events := make([]unix.EpollEvent, len(g.lines))
+	for unanswered > 0 {
+		ready, err := unix.EpollWait(g.poll, events, 0)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return 0, os.NewSyscallError("epoll_wait", err)
+		}
+		for _, event := range events[:max(0, ready)] {
+			c := g.lines[event.Fd]
+			whole, err := c.read()
+			if err != nil {
+				return 0, err
+			}
+			if !whole {
+				continue
+			}
+			unanswered--
+			if unsent == 0 {
+				continue
+			}
+			if err := c.write(g.request); err != nil {
+				return 0, err
+			}
+			unsent--
+		}
+		if time.Since(begin) > exchangeLimit {
+			return 0, fmt.Errorf("%d of %d requests are still unanswered after %s", unanswered, n, exchangeLimit)
+		}
+	}
+	return time.Since(begin), nil
+}
+
+// write sends a request, which always fits into the socket's buffer.
+func (c *connection) write(request []byte) error {
+	n, err := unix.Write(c.socket, request)
+	if err != nil {
+		return os.NewSyscallError("write", err)
+	}
+	if n != len(request) {
+		return fmt.Errorf("only %d of %d bytes of a request went out", n, len(request))
+	}
+	return nil
+}
+
+// read reads what has come in and reports whether the answer is whole.
+func (c *connection) read() (whole bool, err error) {
+	n, err := unix.Read(c.socket, c.in[c.n:])
+	if err != nil {
+		return false, os.NewSyscallError("read", err)
+	}
+	if n == 0 {
+		return false, fmt.Errorf("the server closed a connection after %q", c.in[:c.n])
+	}
+	c.n += n
+	size, err := answerSize(c.in[:c.n])
+	if err != nil || size == 0 || c.n < size {
+		return false, err
+	}
+	c.n = 0
+	return true, nil
+}
+
+// answerSize returns how long an answer is of which the beginning is known, or 0
+// if that can't be said yet.
+func answerSize(begin []byte) (int, error) {
+	head, _, ok := bytes.Cut(begin, []byte("\r\n\r\n"))
+	if !ok {
+		if len(begin) == maxAnswer {
+			return 0, fmt.Errorf("the head of an answer is longer than %d bytes", maxAnswer)
+		}
+		return 0, nil
+	}
+	if !bytes.HasPrefix(head, []byte("HTTP/1.1 200 ")) {
+		return 0, fmt.Errorf("the server answers %q", begin)
+	}
+	_, value, ok := bytes.Cut(head, []byte("\r\nContent-Length: "))
+	if !ok {
+		return 0, fmt.Errorf("an answer does not say how long it is: %q", head)
+	}
+	value, _, _ = bytes.Cut(value, []byte("\r\n"))
+	length, err := strconv.Atoi(string(value))
+	if err != nil {
+		return 0, fmt.Errorf("read the length of an answer: %w", err)
+	}
+	return len(head) + len("\r\n\r\n") + length, nil
+}
