@@ -25,17 +25,9 @@ import (
 // watches it must not see the words change while the numbers don't.
 func TestScriptWordsTheLineAsTheServerDoes(t *testing.T) {
 	t.Parallel()
-	const minute, hour, day = 60, 60 * 60, 24 * 60 * 60
-	ranges := [][]int64{
-		nil,
-		{0, 0}, {0, 1}, {30, 59}, {0, 60}, {59, 60}, {60, 60}, {60, 61}, {61, 119}, {60, 120}, {0, 120},
-		{4 * minute, 7 * minute}, {4*minute + 59, 6*minute + 1}, {59 * minute, hour}, {88 * minute, 90*minute - 1},
-		{0, 90 * minute}, {hour - 1, 90 * minute}, {hour, 90 * minute}, {2 * hour, 2 * hour}, {2 * hour, 2*hour + 1},
-		{20 * hour, 48*hour - 1}, {hour, 48 * hour}, {day, 48 * hour}, {2 * day, 2 * day}, {3 * day, 10 * day}, {0, 5000 * day},
-	}
 	aheads := []int64{0, 1, 2, 999, 1000, 12345, 1234567}
 	var answers []templates.Waiting
-	for i, r := range ranges {
+	for i, r := range estimates() {
 		answers = append(answers, view(int64(i+1), aheads[i%len(aheads)], r))
 	}
 	site := newWordedSite(t)
@@ -58,6 +50,40 @@ func TestScriptWordsTheLineAsTheServerDoes(t *testing.T) {
 		if got := get(b, chromedp.Title()); got != served["title"] {
 			t.Errorf("title with %d ahead: the script says %q, the server %q", answer.Ahead, got, served["title"])
 		}
+	}
+}
+
+// estimates are ranges in seconds, at and around the bounds at which the words
+// change; nil is no estimate.
+func estimates() [][]int64 {
+	const minute, hour, day = 60, 60 * 60, 24 * 60 * 60
+	return [][]int64{
+		nil,
+		{0, 0},
+		{0, 1},
+		{30, 59},
+		{0, 60},
+		{59, 60},
+		{60, 60},
+		{60, 61},
+		{61, 119},
+		{60, 120},
+		{0, 120},
+		{4 * minute, 7 * minute},
+		{4*minute + 59, 6*minute + 1},
+		{59 * minute, hour},
+		{88 * minute, 90*minute - 1},
+		{0, 90 * minute},
+		{hour - 1, 90 * minute},
+		{hour, 90 * minute},
+		{2 * hour, 2 * hour},
+		{2 * hour, 2*hour + 1},
+		{20 * hour, 48*hour - 1},
+		{hour, 48 * hour},
+		{day, 48 * hour},
+		{2 * day, 2 * day},
+		{3 * day, 10 * day},
+		{0, 5000 * day},
 	}
 }
 
