@@ -491,3 +491,28 @@ func TestNewReportsEveryFaultOfTheRooms(t *testing.T) {
 		}
 	}
 }
+
+// A counter that jumps must not leave visitors behind who come back only after
+// their window has closed.
+func TestNobodyMissesATurnBetweenTwoPolls(t *testing.T) {
+	settings := minutes
+	settings.PositionTTL = 8 * time.Second
+	engine, err := waitingroom.New(waitingroom.Options{
+		Store: memstore.New(time.Now), Secrets: newSecrets(t, 1),
+		Rooms: []waitingroom.RoomConfig{{ID: "sale", Settings: settings}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(engine.Stop)
+	room, err := engine.Room("sale")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := room.Pace(join(t, room)).PollAfter; got > 2*time.Second {
+		t.Errorf("with a window of 8 s the next poll is after %v", got)
+	}
+}

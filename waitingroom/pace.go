@@ -117,7 +117,16 @@ func (r *Room) Pace(t Ticket) Pace {
 		return Pace{EnterAfter: r.door.delay(t.Position, r.Now()), PollAfter: minPoll}
 	}
 	slow, fast := r.pace.rates()
-	return estimate(t.Position, c, slow, fast, 0.8+0.4*rand.Float64()) //nolint:gosec // Jitter is no secret.
+	return r.soonEnough(estimate(t.Position, c, slow, fast, 0.8+0.4*rand.Float64())) //nolint:gosec // Jitter is no secret.
+}
+
+// soonEnough has a visitor come back within a quarter of the claim window, so
+// that nobody misses a turn between two polls.
+func (r *Room) soonEnough(p Pace) Pace {
+	if ttl := r.config.Settings.PositionTTL; ttl > 0 {
+		p.PollAfter = min(p.PollAfter, max(ttl/4, time.Second))
+	}
+	return p
 }
 
 // A door spreads those who were served together over time, by position, so that
