@@ -68,7 +68,7 @@ func (c Cookies) find(r *http.Request, kind, room string) (value string, n int) 
 			if len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' {
 				v = v[1 : len(v)-1]
 			}
-			if strings.IndexFunc(v, notInCookie) < 0 {
+			if isCookieValue(v) {
 				value, n = v, n+1
 			}
 		}
@@ -79,9 +79,15 @@ func (c Cookies) find(r *http.Request, kind, room string) (value string, n int) 
 	return value, n
 }
 
-// notInCookie reports whether a byte of a cookie's value makes net/http ignore
-// the cookie.
-func notInCookie(b rune) bool { return b < ' ' || b >= 0x7f || b == '"' || b == '\\' }
+// isCookieValue reports whether net/http takes a cookie with this value.
+func isCookieValue(value string) bool {
+	for i := range len(value) {
+		if b := value[i]; b < ' ' || b >= 0x7f || b == '"' || b == '\\' {
+			return false
+		}
+	}
+	return true
+}
 
 // names reports whether name is c.name(kind, room).
 func (c Cookies) names(name, kind, room string) bool {
