@@ -70,8 +70,9 @@ func (a answer) serve(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	bare := &http.Server{Handler: http.HandlerFunc(a.send)} //nolint:gosec // The defaults are the yardstick; only this machine reaches it.
-	context.AfterFunc(ctx, func() { _ = bare.Close() })     // Serve returns.
+	bare := &http.Server{Handler: http.HandlerFunc(a.send)} //nolint:gosec // Bound sets the timeouts.
+	server.Bound(bare)
+	context.AfterFunc(ctx, func() { _ = bare.Close() }) // Serve returns.
 	fmt.Fprintf(stdout, "listening public=%s\n", socket.Addr())
 	if err := bare.Serve(socket); !errors.Is(err, http.ErrServerClosed) {
 		return err
