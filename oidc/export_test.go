@@ -60,11 +60,11 @@ func (p *Provider) RoundTrip(t *testing.T, subject string, generation int64, gra
 // value encodes to an equal login.
 func (p *Provider) DecodeLogin(t *testing.T, b []byte) {
 	t.Helper()
-	login, err := decodeLogin(b, p.clients)
+	login, err := decodeLogin(string(b), p.clients)
 	if err != nil {
 		return
 	}
-	again, err := decodeLogin(login.encode(), p.clients)
+	again, err := decodeLogin(string(login.encode()), p.clients)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,8 +111,8 @@ func (l *Login) encode() []byte {
 
 // decodeLogin reads what encode wrote and asks the registry again: a client, a
 // redirect URI or a room may have changed since the login was sealed.
-func decodeLogin(b []byte, clients *registry) (*Login, error) {
-	in := wire{rest: string(b)}
+func decodeLogin(text string, clients *registry) (*Login, error) {
+	in := wire{rest: text}
 	if in.byte() != wholeLogin {
 		return nil, errMalformed
 	}
@@ -193,11 +193,11 @@ func (p *Provider) openLogin(ctx context.Context, s *sealer, sealed string) (*Lo
 }
 
 // unfold decodes a login, or gets it from the store if value only names it.
-func (p *Provider) unfold(ctx context.Context, now time.Time, value []byte) (*Login, error) {
+func (p *Provider) unfold(ctx context.Context, now time.Time, value string) (*Login, error) {
 	var kept string
 	var browser Browser
 	if len(value) > 0 && value[0] == referenceLogin {
-		in := wire{rest: string(value[1:])}
+		in := wire{rest: value[1:]}
 		copy(browser[:], in.bytes(16))
 		kept = in.string()
 		if err := in.done(); err != nil {
@@ -227,15 +227,15 @@ func (p *Provider) unfold(ctx context.Context, now time.Time, value []byte) (*Lo
 }
 
 // openSeal opens a seal and translates the reasons why it might not.
-func openSeal(s *sealer, now time.Time, sealed string) ([]byte, error) {
-	value, err := s.open(now, sealed)
+func openSeal(s *sealer, now time.Time, sealed string) (string, error) {
+	value, err := s.openText(now, sealed)
 	switch {
 	case errors.Is(err, errOutdated):
-		return nil, ErrLoginExpired
+		return "", ErrLoginExpired
 	case errors.Is(err, errBroken):
-		return nil, ErrBadLogin
+		return "", ErrBadLogin
 	case err != nil:
-		return nil, err
+		return "", err
 	}
 	return value, nil
 }

@@ -57,7 +57,12 @@ type sealer struct {
 
 	mu   sync.Mutex
 	keys map[uint16]*dayKeys
+
+	desks sync.Pool // of *[deskSize]byte, for openText
 }
+
+// deskSize is room enough for decoding and opening nearly every login.
+const deskSize = 2 << 10
 
 // dayKeys are the keys of one UTC day.
 type dayKeys struct {
@@ -97,12 +102,18 @@ func (s *sealer) seal(now time.Time, value []byte) (string, error) {
 // open returns the value of a seal, or an error wrapping errBroken or
 // errOutdated. The caller bounds the length of sealed.
 func (s *sealer) open(now time.Time, sealed string) ([]byte, error) {
+	return s.openOn(nil, now, sealed)
+}
+
+// openOn is open with a desk to work on: if that is large enough, the value lies
+// there.
+func (s *sealer) openOn(desk []byte, now time.Time, sealed string) ([]byte, error) {
 	// The decoder skips line breaks even when strict, and there must be only
 	// one way to write a seal.
 	if strings.Contains(sealed, "\r") || strings.Contains(sealed, "\n") {
 		return nil, errBroken
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
+	b, err := base64.RawURLEncoding.Strict().AppendDecode(desk[:0], []byte(sealed))
 	if err != nil || len(b) < sealedOverhead {
 		return nil, errBroken
 	}
@@ -119,11 +130,23 @@ func (s *sealer) open(now time.Time, sealed string) ([]byte, error) {
 		return nil, err
 	}
 	for _, key := range keys.aeads {
-		if value, err := key.Open(nil, nil, b[2:], keys.additional); err == nil {
+		if value, err := key.Open(b[len(b):], nil, b[2:], keys.additional); err == nil {
 			return value, nil
 		}
 	}
 	return nil, errBroken
+}
+
+// openText is open for a value that is wanted as a string. Every poll opens a
+// login, so this one leaves no more behind than that.
+func (s *sealer) openText(now time.Time, sealed string) (string, error) {
+	desk, ok := s.desks.Get().(*[deskSize]byte)
+	if !ok {
+		desk = new([deskSize]byte)
+	}
+	defer s.desks.Put(desk)
+	value, err := s.openOn(desk[:], now, sealed)
+	return string(value), err
 }
 
 // keysOf returns the keys of a day. Only the keys of recent days are kept, so
