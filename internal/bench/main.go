@@ -7,11 +7,11 @@
 //
 // What a request costs is a ratio, because a number of microseconds says more
 // about the machine than about the program. Beside the server runs a bare
-// handler: net/http with all its defaults, which sends the bytes and headers that
-// the measured endpoint sends and does nothing else. Each is a process of its own,
-// pinned to core 0 with GOMAXPROCS=1; the generator is this process, pinned to
-// core 1. It keeps connections open over loopback, sends one request at a time on
-// each and waits for its answer.
+// handler: net/http with the timeouts that the server has, which sends the bytes
+// and headers that the measured endpoint sends and does nothing else. Each is a
+// process of its own, pinned to core 0 with GOMAXPROCS=1; the generator is this
+// process, pinned to core 1. It keeps connections open over loopback, sends one
+// request at a time on each and waits for its answer, without ever sleeping.
 //
 // A run is a warm-up and then a fixed number of requests. The server's CPU is
 // what the scheduler charged to all its threads meanwhile, user and system, to
