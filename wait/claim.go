@@ -60,8 +60,8 @@ func (h *Handler) refused(v *visit, ticket waitingroom.Ticket, err error) {
 	switch {
 	case errors.Is(err, waitingroom.ErrHeld):
 		h.held(v)
-	case errors.Is(err, waitingroom.ErrNotServed):
-		// The counter was moved back meanwhile.
+	case errors.Is(err, waitingroom.ErrNotServed), errors.Is(err, waitingroom.ErrFull):
+		// The counter was moved back meanwhile, or the capacity was lowered.
 		h.waiting(v, ticket, templates.StateWaiting)
 	case errors.Is(err, waitingroom.ErrExpired):
 		h.again(v, ticket.ID, h.Pages.Expired)

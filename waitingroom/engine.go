@@ -37,7 +37,8 @@ type RoomConfig struct {
 	Name string
 	// Inlet moves the serving counter.
 	Inlet Inlet
-	// Settings are the room's rules in the store. Open is set by the inlet.
+	// Settings are the room's rules in the store. Open and Capacity are set by
+	// the inlet.
 	Settings Settings
 }
 
@@ -78,6 +79,9 @@ func New(o Options) (*Engine, error) {
 		}
 		if c.Settings.SessionTTL <= 0 || c.Settings.SessionMax < c.Settings.SessionTTL || c.Settings.PositionTTL < 0 {
 			errs = append(errs, fmt.Errorf("room %q: session times are positive and the longest is no shorter", c.ID))
+		}
+		if c.Inlet.Kind == InletCapacity && c.Settings.PositionTTL == 0 {
+			errs = append(errs, fmt.Errorf("room %q: with a capacity, places that nobody claims must expire", c.ID))
 		}
 		room := newRoom(e, c)
 		e.rooms[c.ID] = room

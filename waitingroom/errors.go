@@ -37,6 +37,10 @@ var (
 
 	// ErrNotServed says that the position is above the serving counter.
 	ErrNotServed = errors.New("not being served yet")
+	// ErrFull says that the room holds as many sessions as it may. It happens
+	// when a capacity was lowered below what is alive and served; the turn is
+	// kept, and the caller comes again.
+	ErrFull = errors.New("room is full")
 	// ErrExpired says that the turn came and its claim window has closed.
 	ErrExpired = errors.New("turn has expired")
 	// ErrSpent says that the place's one session has ended (invariant I9).

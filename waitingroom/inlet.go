@@ -17,6 +17,9 @@ const (
 	InletManual InletKind = "manual"
 	// InletPeriodic raises the counter at a steady rate.
 	InletPeriodic InletKind = "periodic"
+	// InletCapacity keeps the site full: as many sessions as Max, and not one
+	// more.
+	InletCapacity InletKind = "capacity"
 )
 
 // An Inlet moves the serving counter. The zero Inlet is manual.
@@ -25,6 +28,8 @@ type Inlet struct {
 	// Add places are let in per Every, spread evenly over it.
 	Add   int64
 	Every time.Duration
+	// Max is how many sessions a capacity inlet lets be alive at a time.
+	Max int64
 	// Start and End bound when the room is open; zero is no bound.
 	Start, End time.Time
 }
@@ -69,6 +74,11 @@ func (in Inlet) validate() error {
 			errs = append(errs, errors.New("a periodic inlet ends after its start"))
 		}
 		return errors.Join(errs...)
+	case InletCapacity:
+		if in.Max < 1 || in.Max > MaxPosition {
+			return errors.New("a capacity inlet holds at least 1 and at most 4,294,967,295 sessions")
+		}
+		return nil
 	}
 	return errors.New("unknown kind of inlet " + string(in.Kind))
 }

@@ -63,6 +63,10 @@ func newRoom(e *Engine, c RoomConfig) *Room {
 		c.Inlet.Kind = InletManual
 	}
 	c.Settings.Open = c.Inlet.Kind == InletOpen
+	c.Settings.Capacity = 0
+	if c.Inlet.Kind == InletCapacity {
+		c.Settings.Capacity = c.Inlet.Max
+	}
 	r := &Room{engine: e, store: e.options.Store, config: c, proofs: NewProofs(e.options.Secrets, c.ID)}
 	r.door.limit = c.Settings.PositionTTL / 2
 	r.latest.Store(&snapshot{received: time.Now()})

@@ -62,6 +62,15 @@ type Settings struct {
 	// Open makes the serving counter follow the positions dealt, so that
 	// everybody passes at once and is counted.
 	Open bool
+	// Capacity, if not 0, is how many sessions may be alive at a time. The
+	// serving counter is then no one's to move: each step that changes anything
+	// ends by refilling, so that those alive and those who may enter and have not
+	// yet come make up the capacity, if the line is long enough. It needs a
+	// PositionTTL, or places that nobody claims would hold their slot for ever.
+	Capacity int64
+	// Reuse adds the places that expired unclaimed to the serving counter in the
+	// step that gives them up. It has no effect with Open or Capacity.
+	Reuse bool
 }
 
 // OpID names one operation, so that repeating it after a lost reply has no
@@ -291,8 +300,9 @@ type Line interface {
 	// Advance deals a.N positions in a row and returns the first. Repeating a
 	// sequence number returns the same positions; a lower one, ErrConflict.
 	Advance(ctx context.Context, room string, a Advance) (first int64, c Counters, err error)
-	// Serve moves the serving counter, within 0 and [MaxPosition]. An op that
-	// was applied before has no further effect. An inlet's step is refused
+	// Serve moves the serving counter, within 0 and [MaxPosition]; in a room with
+	// a capacity the refill decides where it ends. An op that was applied before
+	// has no further effect. An inlet's step is refused
 	// with ErrConflict if lease or version isn't the stored one.
 	Serve(ctx context.Context, room string, s Serve) (Counters, error)
 	// Reset empties the room: positions, sessions, codes and grants, and starts
@@ -314,8 +324,9 @@ type Line interface {
 type Sessions interface {
 	// Claim takes up a turn, or finds the live session of a turn already taken
 	// up. It looks at the live session first, then at the serving counter, then
-	// at the window. Errors: ErrLineEnded, ErrLineAhead, ErrHeld, ErrNotServed,
-	// ErrExpired, ErrSpent; ErrUnsettled if the position is above the last dealt.
+	// at the window, then at the capacity. Errors: ErrLineEnded, ErrLineAhead,
+	// ErrHeld, ErrNotServed, ErrExpired, ErrSpent, ErrFull; ErrUnsettled if the
+	// position is above the last dealt.
 	Claim(ctx context.Context, room string, c Claim) (Session, Counters, error)
 	// Lookup says how a place stands. Errors: ErrLineEnded, ErrLineAhead.
 	Lookup(ctx context.Context, room string, t Ticket) (Standing, Counters, error)

@@ -139,6 +139,7 @@ func (l *Ledger) Arrive(dealt int64) {
 		l.Serving = max(l.Serving, dealt)
 	}
 	l.rise()
+	l.refill()
 }
 
 // Deal deals n positions in a row and returns the first, or an error of [Next].
@@ -187,6 +188,33 @@ func (l *Ledger) rise() {
 	}
 	l.Log = append(l.Log, Rise{Upto: frontier, At: l.Now})
 }
+
+// refill sets the serving counter of a room with a capacity, at the end of each
+// step that changed anything: those alive, those who were served and haven't
+// come, and those whom the counter would let pass at once make up the capacity.
+// Nobody who was served is sent back, also if the capacity was lowered.
+func (l *Ledger) refill() {
+	if l.Settings.Capacity == 0 {
+		return
+	}
+	free := l.Settings.Capacity - l.Alive - l.unclaimed()
+	serving := min(l.Frontier+max(free, 0), waitingroom.MaxPosition)
+	if serving == l.Serving {
+		return
+	}
+	if serving < l.Serving {
+		// A lower counter needs a new epoch, or what other nodes remember of the
+		// higher one would count for more.
+		l.Epoch++
+	}
+	l.Serving = serving
+	l.Version++
+	l.changed()
+	l.rise()
+}
+
+// unclaimed returns how many positions may be claimed now and have not been.
+func (l *Ledger) unclaimed() int64 { return max(0, l.Frontier-l.Expired-l.Accounted) }
 
 // fall moves the frontier down after a backward move of the serving counter.
 func (l *Ledger) fall() {
@@ -240,6 +268,11 @@ func (l *Ledger) Serve(s waitingroom.Serve) error {
 		target = *s.To
 	}
 	target = l.within(target)
+	if l.Settings.Capacity != 0 {
+		// Each step ends with a full house already, so there is nothing to add;
+		// and what an operator took away would be filled in the same step.
+		target = l.Serving
+	}
 	if !s.Anchor.IsZero() {
 		l.Anchor = s.Anchor.UnixMilli()
 	}
@@ -302,6 +335,7 @@ func (l *Ledger) begin(generation int64) {
 		Holder: l.Holder, Fence: l.Fence, LeaseUntil: l.LeaseUntil,
 	}
 	l.changed()
+	l.refill()
 }
 
 // Settle merges what a node knows by maximum.
@@ -319,6 +353,7 @@ func (l *Ledger) Settle(f waitingroom.Floors) {
 			l.fall()
 			l.rise()
 		}
+		l.refill()
 	}
 	if l.Generation != before.Generation || l.Dealt != before.Dealt || l.Serving != before.Serving || l.Epoch != before.Epoch {
 		l.changed()
@@ -349,6 +384,7 @@ func (l *Ledger) Configure(revision int64, s waitingroom.Settings) {
 		l.Version++
 		l.rise()
 	}
+	l.refill()
 	l.changed()
 }
 

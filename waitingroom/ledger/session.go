@@ -102,6 +102,9 @@ func (l *Ledger) admit(c waitingroom.Claim) (waitingroom.Session, error) {
 	if accounted && l.spentByBit(position, until) {
 		return waitingroom.Session{}, waitingroom.ErrSpent
 	}
+	if l.Settings.Capacity != 0 && l.Alive >= l.Settings.Capacity {
+		return waitingroom.Session{}, waitingroom.ErrFull
+	}
 	if !accounted {
 		l.account(position)
 	}
@@ -114,6 +117,7 @@ func (l *Ledger) admit(c waitingroom.Claim) (waitingroom.Session, error) {
 	l.rows.Remind(s.Expires, sessionKey(s.ID))
 	l.Alive++
 	l.Admitted++
+	l.refill()
 	return s, nil
 }
 
@@ -206,6 +210,7 @@ func (l *Ledger) end(s waitingroom.Session, status waitingroom.Status) {
 	}
 	l.putSession(s)
 	l.Alive--
+	l.refill()
 }
 
 // putCode stores a code for a session.

@@ -18,6 +18,8 @@ func (l *Ledger) Sweep(limit int) waitingroom.Swept {
 	}
 	l.Log = l.Log[n:]
 	l.trim(before)
+	l.reuse(swept.Places)
+	l.refill()
 
 	due := l.rows.Due(l.Time(), limit)
 	for _, key := range due {
@@ -50,6 +52,16 @@ func (l *Ledger) expire(upto int64) int64 {
 	l.Expired = upto
 	l.Missed += missed
 	return missed
+}
+
+// reuse hands places that nobody claimed to the next in line.
+func (l *Ledger) reuse(places int64) {
+	if places == 0 || !l.Settings.Reuse || l.Settings.Open || l.Settings.Capacity != 0 {
+		return
+	}
+	l.Serving = l.within(l.Serving + places)
+	l.Version++
+	l.rise()
 }
 
 // sweepSession looks at a session whose reminder came, and returns 1 if it ran

@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"Line", lineTests()},
 		{"Serving", servingTests()},
 		{"Windows", windowTests()},
+		{"Capacity", capacityTests()},
 		{"Lives", lifeTests()},
 		{"Claims", claimTests()},
 		{"Sessions", sessionTests()},
