@@ -121,10 +121,21 @@ type Room struct {
 	Inlet Inlet `yaml:"inlet"`
 
 	// PositionTTL is how long a visitor has for claiming the turn once it has come.
-	PositionTTL time.Duration `yaml:"position_ttl" default:"15m" min:"1s" max:"720h" zero:"for ever"`
+	// It can't be 0 with an inlet of kind capacity, where a place that nobody
+	// claims holds a slot.
+	PositionTTL time.Duration `yaml:"position_ttl" dynamic:"15m; 2m with an inlet of kind capacity" min:"1s" max:"720h" zero:"for ever"`
 
 	// SessionTTL is how long a visitor stays admitted. Refreshing tokens extends it.
 	SessionTTL time.Duration `yaml:"session_ttl" default:"1h" min:"1s" max:"720h"`
+
+	// SessionMax is the longest that refreshing extends a visit to, counted from
+	// admission. It is no shorter than session_ttl.
+	SessionMax time.Duration `yaml:"session_max" dynamic:"four times session_ttl" min:"1s" max:"2880h"`
+
+	// ExpiredPlaces says what becomes of places that nobody claimed in time: reuse
+	// hands them to the next in line, keep leaves them unused. It has no meaning
+	// with an inlet of kind capacity, which fills every slot, nor with open.
+	ExpiredPlaces ExpiredPlaces `yaml:"expired_places" default:"reuse" enum:"reuse|keep"`
 
 	// PublicAPI opens the JSON API below /public/ for this room, by which places
 	// can be taken without a browser.
@@ -134,9 +145,9 @@ type Room struct {
 // Inlet says what moves a room's serving counter, below which visitors may enter.
 type Inlet struct {
 	// Kind is open (everybody enters at once, and is counted), manual (the counter
-	// moves when an operator says so) or periodic (add visitors every so
-	// often, spread evenly).
-	Kind InletKind `yaml:"kind" default:"manual" enum:"open|manual|periodic"`
+	// moves when an operator says so), periodic (add visitors every so
+	// often, spread evenly) or capacity (as many visitors on the site as max).
+	Kind InletKind `yaml:"kind" default:"manual" enum:"open|manual|periodic|capacity"`
 
 	// Add is how many visitors a periodic inlet lets in during each interval.
 	// Required there, and of no use elsewhere.
@@ -145,6 +156,11 @@ type Inlet struct {
 	// Every is the interval of a periodic inlet. Required there, and of no use
 	// elsewhere.
 	Every time.Duration `yaml:"every" min:"100ms" max:"24h"`
+
+	// Max is how many visitors an inlet of kind capacity lets be on the site at a
+	// time, those included whose turn has come and who haven't arrived yet.
+	// Required there, and of no use elsewhere.
+	Max int `yaml:"max" min:"1" max:"100000000"`
 
 	// Start is when a periodic inlet begins to let visitors in, in RFC 3339 form
 	// such as 2026-11-27T09:00:00Z. The room is closed before. Without it, the
@@ -164,6 +180,16 @@ const (
 	InletOpen     InletKind = "open"
 	InletManual   InletKind = "manual"
 	InletPeriodic InletKind = "periodic"
+	InletCapacity InletKind = "capacity"
+)
+
+// ExpiredPlaces is what becomes of places that nobody claimed in time.
+type ExpiredPlaces string
+
+// The choices for [Room] ExpiredPlaces.
+const (
+	ExpiredReuse ExpiredPlaces = "reuse"
+	ExpiredKeep  ExpiredPlaces = "keep"
 )
 
 // Client is one relying party of OpenID Connect. Exactly one of secret_file,

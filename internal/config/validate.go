@@ -8,10 +8,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
 const maxRoomName = 100 // Characters.
+
+// Defaults that depend on other keys.
+const (
+	defaultPositionTTL  = 15 * time.Minute
+	capacityPositionTTL = 2 * time.Minute
+	sessionMaxFactor    = 4
+)
 
 // usable reports whether the value at path was given and nothing has been found
 // wrong with it. Defaults need no further check.
@@ -108,9 +116,43 @@ func (l *loader) checkRooms(c *Config) []string {
 			l.check(at+"name", fmt.Sprintf("must have 1 to %d characters", maxRoomName))
 		}
 		l.checkInlet(&room.Inlet, at+"inlet")
+		l.checkTimes(room, at)
 	}
 	l.checkUnique(ids, "rooms[%d].id")
 	return ids
+}
+
+// checkTimes gives a room the times that depend on others, and checks them.
+func (l *loader) checkTimes(room *Room, at string) {
+	if !l.given(at + "position_ttl") {
+		room.PositionTTL = defaultPositionTTL
+		if room.Inlet.Kind == InletCapacity {
+			room.PositionTTL = capacityPositionTTL
+		}
+	} else if room.Inlet.Kind == InletCapacity && room.PositionTTL == 0 && l.usable(at+"position_ttl") {
+		l.fault(at+"position_ttl", "cannot be 0 with an inlet of kind capacity: places that nobody claims would hold their slots for ever")
+	}
+	if !l.given(at + "session_max") {
+		room.SessionMax = sessionMaxFactor * room.SessionTTL
+	} else if room.SessionMax < room.SessionTTL && l.usable(at+"session_max") {
+		l.fault(at+"session_max", "must not be shorter than session_ttl")
+	}
+	if kind := room.Inlet.Kind; kind == InletCapacity || kind == InletOpen {
+		l.check(at+"expired_places", fmt.Sprintf("has no meaning with an inlet of kind %s", kind))
+	}
+}
+
+// inletKeys are the keys that belong to a kind of inlet, and those of them
+// that it requires.
+func inletKeys(kind InletKind) (keys, required []string) {
+	switch kind {
+	case InletPeriodic:
+		return []string{"add", "every", "start", "end"}, []string{"add", "every"}
+	case InletCapacity:
+		return []string{"max"}, []string{"max"}
+	default:
+		return nil, nil
+	}
 }
 
 // checkInlet checks what the kind of an inlet demands and forbids.
@@ -118,18 +160,18 @@ func (l *loader) checkInlet(inlet *Inlet, path string) {
 	if l.broken[path+".kind"] || l.broken[path] {
 		return
 	}
-	if inlet.Kind != InletPeriodic {
-		for _, key := range []string{"add", "every", "start", "end"} {
+	keys, required := inletKeys(inlet.Kind)
+	for _, key := range []string{"add", "every", "start", "end", "max"} {
+		if !slices.Contains(keys, key) {
 			l.check(path+"."+key, fmt.Sprintf("has no meaning for an inlet of kind %s", inlet.Kind))
 		}
-		return
 	}
-	for _, key := range []string{"add", "every"} {
+	for _, key := range required {
 		if at := path + "." + key; !l.given(at) {
-			l.fault(at, "is required for an inlet of kind periodic")
+			l.fault(at, "is required for an inlet of kind %s", inlet.Kind)
 		}
 	}
-	if l.usable(path+".start") && !inlet.End.After(inlet.Start) {
+	if inlet.Kind == InletPeriodic && l.usable(path+".start") && !inlet.End.After(inlet.Start) {
 		l.check(path+".end", "must be later than start")
 	}
 }

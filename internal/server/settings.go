@@ -6,10 +6,6 @@ import (
 	"github.com/anteroom-dev/anteroom/waitingroom"
 )
 
-// sessionMaxFactor is how many times its SessionTTL a session can be extended
-// to.
-const sessionMaxFactor = 4
-
 // rooms returns the configured rooms in the engine's words.
 func rooms(c *config.Config) []waitingroom.RoomConfig {
 	list := make([]waitingroom.RoomConfig, len(c.Rooms))
@@ -19,10 +15,11 @@ func rooms(c *config.Config) []waitingroom.RoomConfig {
 			Name: r.Name,
 			Inlet: waitingroom.Inlet{
 				Kind: waitingroom.InletKind(r.Inlet.Kind), Add: int64(r.Inlet.Add), Every: r.Inlet.Every,
-				Start: r.Inlet.Start, End: r.Inlet.End,
+				Start: r.Inlet.Start, End: r.Inlet.End, Max: int64(r.Inlet.Max),
 			},
 			Settings: waitingroom.Settings{
-				PositionTTL: r.PositionTTL, SessionTTL: r.SessionTTL, SessionMax: sessionMaxFactor * r.SessionTTL,
+				PositionTTL: r.PositionTTL, SessionTTL: r.SessionTTL, SessionMax: r.SessionMax,
+				Reuse: r.ExpiredPlaces == config.ExpiredReuse,
 			},
 		}
 	}
