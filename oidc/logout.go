@@ -54,7 +54,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
-		err = p.queue.End(w, r, f.client.Room)
+		err = p.queue.End(w, r, f.client.Room, f.client.ID)
 	}
 	switch {
 	case err != nil && !errors.Is(err, ErrNoVisitor):
@@ -183,7 +183,7 @@ func (p *Provider) confirmLogout(w http.ResponseWriter, r *http.Request, sealed 
 		return
 	}
 	for _, name := range p.roomsOf(room) {
-		if err := p.queue.End(w, r, name); err != nil && !errors.Is(err, ErrNoVisitor) {
+		if err := p.queue.End(w, r, name, ""); err != nil && !errors.Is(err, ErrNoVisitor) {
 			p.lineUnavailable(w, r, err)
 			return
 		}

@@ -123,9 +123,12 @@ type Queue interface {
 	Revoke(ctx context.Context, room string, subject string, generation int64, grant uint64) error
 
 	// End ends the session that r's cookies prove in room, with all its grants,
-	// and clears the session cookie on w. Without such a session it returns an
-	// error wrapping [ErrNoVisitor].
-	End(w http.ResponseWriter, r *http.Request, room string) error
+	// and clears the session cookie on w. Client is the client that ended it, or
+	// "" if the visitor did: grants of others have not been ended by their own
+	// client, so the slot is free only when the last of their tokens is worth
+	// nothing any more. Without such a session it returns an error wrapping
+	// [ErrNoVisitor].
+	End(w http.ResponseWriter, r *http.Request, room, client string) error
 
 	// Keep stores a value that is too large for a URL, for at most 48 hours,
 	// and returns the name under which Kept finds it again.

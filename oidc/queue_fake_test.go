@@ -276,7 +276,7 @@ func (l *line) Revoke(_ context.Context, room, subject string, generation int64,
 	return nil
 }
 
-func (l *line) End(w http.ResponseWriter, r *http.Request, room string) error {
+func (l *line) End(w http.ResponseWriter, r *http.Request, room, _ string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, err := l.session(r, room)

@@ -267,6 +267,8 @@ func TestAPeriodicInletFlowsEvenly(t *testing.T) {
 		if last != 0 {
 			t.Errorf("a new room lets %d in before any time has passed", last)
 		}
+		time.Sleep(time.Second)
+		last = room.Counters().Serving
 		for second := range 30 {
 			time.Sleep(time.Second)
 			serving := room.Counters().Serving
@@ -358,7 +360,7 @@ func TestAPlaceIsClaimedOnceAndSpentAfterwards(t *testing.T) {
 	if _, err := room.Claim(ctx, copied); !errors.Is(err, waitingroom.ErrHeld) {
 		t.Errorf("a copied place gives %v, want ErrHeld", err)
 	}
-	if err := room.End(ctx, ticket.ID, waitingroom.StatusCompleted); err != nil {
+	if err := room.End(ctx, ticket.ID, waitingroom.StatusCompleted, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := room.Claim(ctx, claim); !errors.Is(err, waitingroom.ErrSpent) {

@@ -116,9 +116,9 @@ func (r *Room) Extend(ctx context.Context, id RequestID, confirm bool) (s Sessio
 }
 
 // End ends a session; see [Sessions].
-func (r *Room) End(ctx context.Context, id RequestID, status Status) error {
+func (r *Room) End(ctx context.Context, id RequestID, status Status, holds time.Time) error {
 	defer r.lookups.forget(id)
-	return r.verb(ctx, func() (Counters, error) { return r.store.End(ctx, r.config.ID, id, status) })
+	return r.verb(ctx, func() (Counters, error) { return r.store.End(ctx, r.config.ID, id, status, holds) })
 }
 
 // TakeCode redeems a code; see [Sessions].
@@ -141,9 +141,9 @@ func (r *Room) Rotate(ctx context.Context, order Rotate) (s Session, g Grant, er
 }
 
 // Revoke ends a grant; see [Sessions].
-func (r *Room) Revoke(ctx context.Context, id RequestID, grant uint64) error {
+func (r *Room) Revoke(ctx context.Context, id RequestID, grant uint64, holds time.Time) error {
 	defer r.lookups.forget(id)
-	return r.verb(ctx, func() (Counters, error) { return r.store.Revoke(ctx, r.config.ID, id, grant) })
+	return r.verb(ctx, func() (Counters, error) { return r.store.Revoke(ctx, r.config.ID, id, grant, holds) })
 }
 
 // Serve raises the serving counter by n places for an operator, or lowers it,

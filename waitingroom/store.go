@@ -29,7 +29,8 @@ type Counters struct {
 	Epoch uint64
 	// Expired is the last position whose claim window has closed.
 	Expired int64
-	// Alive is the number of live sessions.
+	// Alive is the number of sessions that take a slot: those that are alive, and
+	// those that have ended and still hold it.
 	Alive int64
 	// Unclaimed is the number of positions that may be claimed now, and have
 	// not been.
@@ -156,6 +157,9 @@ type Session struct {
 	Expires time.Time
 	// Status says whether it is alive.
 	Status Status
+	// Holds is until when a session that has ended keeps its slot; zero once the
+	// slot is free.
+	Holds time.Time
 	// Grants are the logins within the session, at most [MaxGrants] for each
 	// client.
 	Grants []Grant
@@ -334,10 +338,11 @@ type Sessions interface {
 	// SessionMax. With confirm its AuthTime moves to now, and by at least one
 	// second. It returns ErrNoSession if there is none.
 	Extend(ctx context.Context, room string, id RequestID, confirm bool) (Session, Counters, error)
-	// End ends a live session with all its grants and frees its slot. Ending it
-	// again with the same status is no error; with another one, or where there
-	// is none, it is ErrNoSession.
-	End(ctx context.Context, room string, id RequestID, s Status) (Counters, error)
+	// End ends a live session with all its grants. Its slot is free from then on,
+	// or at the time holds if that is later: relying parties may still take
+	// tokens that they hold for good. Ending it again with the same status is no
+	// error; with another one, or where there is none, it is ErrNoSession.
+	End(ctx context.Context, room string, id RequestID, s Status, holds time.Time) (Counters, error)
 	// TakeCode redeems a code at most once. A wrong client or binding, an
 	// unknown code or one out of its life, and the second code of a login give
 	// ErrNoSession, and the code stays as it was. A second op ends the code's
@@ -346,9 +351,10 @@ type Sessions interface {
 	// Rotate moves a grant from refresh token r.Number to the next, and extends
 	// the session. Errors: ErrNoSession; ErrReplayed, after ending the grant.
 	Rotate(ctx context.Context, room string, r Rotate) (Session, Grant, Counters, error)
-	// Revoke ends a grant, and with the last grant the session. A grant that
-	// is unknown or has ended is no error.
-	Revoke(ctx context.Context, room string, id RequestID, grant uint64) (Counters, error)
+	// Revoke ends a grant, and with the last grant the session, whose slot is
+	// then free, or at the time holds if that is later. A grant that is unknown
+	// or has ended is no error.
+	Revoke(ctx context.Context, room string, id RequestID, grant uint64, holds time.Time) (Counters, error)
 }
 
 // Vault keeps small values that belong to no room: sealed keys, the master

@@ -228,6 +228,11 @@ type Client struct {
 	// offline_access, or always.
 	Refresh Refresh `yaml:"refresh" default:"offline_access" enum:"never|offline_access|always"`
 
+	// Release says when a visit that this client ended, by revoking its tokens or
+	// by a logout with its ID token, makes room for the next visitor: client is at
+	// once, never is when the visit would have run out.
+	Release Release `yaml:"release" default:"client" enum:"client|never"`
+
 	// AccessTokenTTL is how long an access token is valid.
 	AccessTokenTTL time.Duration `yaml:"access_token_ttl" default:"15m" min:"1s" max:"24h"`
 
@@ -239,6 +244,15 @@ type Client struct {
 	// It is zero for a public client, which must be asked for with Public.
 	SecretHash [32]byte `yaml:"-"`
 }
+
+// Release says when a visit that a client ended makes room for the next.
+type Release string
+
+// The choices for [Client] Release.
+const (
+	ReleaseClient Release = "client"
+	ReleaseNever  Release = "never"
+)
 
 // Refresh says when a client gets a refresh token.
 type Refresh string

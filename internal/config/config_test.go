@@ -151,7 +151,7 @@ func TestFullConfigurationIsReadAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := config.Client{
-		Room: "sale", Refresh: config.RefreshOfflineAccess, AccessTokenTTL: 15 * time.Minute, QueuePosition: true,
+		Room: "sale", Refresh: config.RefreshOfflineAccess, Release: config.ReleaseClient, AccessTokenTTL: 15 * time.Minute, QueuePosition: true,
 	}
 	shop, mobile, third := client, client, client
 	shop.ID = "shop"

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -249,4 +250,57 @@ func TestParallelLoginsOfOneBrowserAllGetIn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Slots are freed by those who hand them out: the relying parties. A visitor who
+// logs out by cookie alone, with tokens of a client still good, keeps the slot
+// until the last of them has run out.
+func TestASlotIsFreedOnceNoClientHoldsATokenOfTheVisit(t *testing.T) {
+	for name, test := range map[string]struct {
+		second bool // Whether a second client has logged in as well.
+		hint   bool // Whether the first client logs the visitor out, or the visitor does.
+		frees  bool
+	}{
+		"the only client logs out":             {false, true, true},
+		"one of two clients logs out":          {true, true, false},
+		"the visitor logs out by cookie alone": {false, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "memory:", "{kind: capacity, max: 1}")
+			inside, next := s.browser(), s.browser()
+			got, _ := inside.redeem("shop", inside.code(inside.login()))
+			if test.second {
+				inside.redeem("shop-too", inside.code(inside.loginOf("shop-too")))
+			}
+			p := next.login()
+			if at := next.waits(p); at.State != "waiting" {
+				t.Fatalf("the second visitor is %q", at.State)
+			}
+			if test.hint {
+				inside.get("/logout?id_token_hint=" + got.IDToken)
+			} else {
+				asked := inside.get("/logout")
+				inside.do(http.MethodPost, "/logout", fields(asked.text), nil)
+			}
+			if inside.login("prompt", "none").Header.Get("Location") == "" {
+				t.Error("no answer to prompt=none")
+			}
+			if frees := next.poll(p).State == "served"; frees != test.frees {
+				t.Errorf("the slot is free: %v, want %v", frees, test.frees)
+			}
+			s.turn(15*time.Minute + 2*time.Second)
+			s.until("free", func() bool { return next.poll(p).State == "served" })
+		})
+	}
+}
+
+// fields returns the hidden fields of a page's form.
+func fields(page string) url.Values {
+	form := url.Values{}
+	for _, input := range strings.Split(page, `<input type="hidden" name="`)[1:] {
+		name, rest, _ := strings.Cut(input, `" value="`)
+		value, _, _ := strings.Cut(rest, `"`)
+		form.Set(name, html.UnescapeString(value))
+	}
+	return form
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/anteroom-dev/anteroom/internal/config"
 	"github.com/anteroom-dev/anteroom/oidc"
 	"github.com/anteroom-dev/anteroom/wait"
 	"github.com/anteroom-dev/anteroom/waitingroom"
@@ -28,6 +29,7 @@ type line struct {
 	vault   waitingroom.Vault
 	page    *wait.Handler
 	cookies wait.Cookies
+	clients map[string]config.Client
 	kept    budget
 }
 
@@ -181,24 +183,52 @@ func (l *line) Revoke(ctx context.Context, name, subject string, generation int6
 	if err != nil {
 		return err
 	}
-	return translate(room.Revoke(ctx, s.ID, id))
+	var holds time.Time
+	for _, g := range s.Grants {
+		if g.ID == id {
+			holds = l.lasts(s, g, g.Client)
+		}
+	}
+	return translate(room.Revoke(ctx, s.ID, id, holds))
 }
 
 // End implements [oidc.Queue].
-func (l *line) End(w http.ResponseWriter, r *http.Request, name string) error {
+func (l *line) End(w http.ResponseWriter, r *http.Request, name, client string) error {
 	room, err := l.engine.Room(name)
 	if err != nil {
 		return translate(err)
 	}
-	ticket, _, err := l.page.Session(r, room)
+	ticket, s, err := l.page.Session(r, room)
 	if err != nil {
 		return translate(err)
 	}
-	if err := room.End(r.Context(), ticket.ID, waitingroom.StatusCompleted); err != nil {
+	var holds time.Time
+	for _, g := range s.Grants {
+		if until := l.lasts(s, g, client); until.After(holds) {
+			holds = until
+		}
+	}
+	if err := room.End(r.Context(), ticket.ID, waitingroom.StatusCompleted, holds); err != nil {
 		return translate(err)
 	}
 	l.cookies.ClearSession(w, name)
 	return nil
+}
+
+// lasts returns until when a grant of a session keeps the visitor's slot,
+// although the client by has ended the visit: not at all if the grant is that
+// client's own or has ended, else until the last token handed out runs out. The
+// grants of a client that never releases a slot keep it as long as the session
+// would have lived.
+func (l *line) lasts(s waitingroom.Session, g waitingroom.Grant, by string) time.Time {
+	client := l.clients[g.Client]
+	switch {
+	case client.Release == config.ReleaseNever:
+		return s.Expires
+	case g.Ended || g.Client == by:
+		return time.Time{}
+	}
+	return g.Rotated.Add(client.AccessTokenTTL)
 }
 
 // Keep implements [oidc.Queue].

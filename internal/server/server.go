@@ -153,7 +153,7 @@ func (s *Server) build(secrets *waitingroom.Secrets) (*web, error) {
 	shown := &pages{templates: rendered, log: s.log}
 	provider, err := oidc.New(oidc.Options{
 		Issuer: s.config.Issuer, Clients: clients(s.config), Keys: patientKeys{s.ring}, Pages: shown, Secrets: secrets, Logger: s.log,
-		Queue: &line{engine: s.engine, vault: s.store, page: page, cookies: cookies},
+		Queue: &line{engine: s.engine, vault: s.store, page: page, cookies: cookies, clients: byID(s.config.Clients)},
 	})
 	if err != nil {
 		return nil, err

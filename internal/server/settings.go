@@ -26,6 +26,15 @@ func rooms(c *config.Config) []waitingroom.RoomConfig {
 	return list
 }
 
+// byID returns the clients by their IDs.
+func byID(list []config.Client) map[string]config.Client {
+	clients := make(map[string]config.Client, len(list))
+	for _, c := range list {
+		clients[c.ID] = c
+	}
+	return clients
+}
+
 // clients returns the configured clients in the provider's words.
 func clients(c *config.Config) []oidc.Client {
 	list := make([]oidc.Client, len(c.Clients))

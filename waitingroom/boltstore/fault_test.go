@@ -267,8 +267,8 @@ func (s stubborn) Extend(ctx context.Context, room string, id waitingroom.Reques
 	return session, c, err
 }
 
-func (s stubborn) End(ctx context.Context, room string, id waitingroom.RequestID, status waitingroom.Status) (c waitingroom.Counters, err error) {
-	again(func() error { c, err = s.Store.End(ctx, room, id, status); return err })
+func (s stubborn) End(ctx context.Context, room string, id waitingroom.RequestID, status waitingroom.Status, holds time.Time) (c waitingroom.Counters, err error) {
+	again(func() error { c, err = s.Store.End(ctx, room, id, status, holds); return err })
 	return c, err
 }
 
@@ -282,8 +282,8 @@ func (s stubborn) Rotate(ctx context.Context, room string, r waitingroom.Rotate)
 	return session, grant, c, err
 }
 
-func (s stubborn) Revoke(ctx context.Context, room string, id waitingroom.RequestID, grant uint64) (c waitingroom.Counters, err error) {
-	again(func() error { c, err = s.Store.Revoke(ctx, room, id, grant); return err })
+func (s stubborn) Revoke(ctx context.Context, room string, id waitingroom.RequestID, grant uint64, holds time.Time) (c waitingroom.Counters, err error) {
+	again(func() error { c, err = s.Store.Revoke(ctx, room, id, grant, holds); return err })
 	return c, err
 }
 

@@ -215,8 +215,8 @@ func (s *Store) Extend(ctx context.Context, room string, id waitingroom.RequestI
 }
 
 // End implements [waitingroom.Sessions].
-func (s *Store) End(ctx context.Context, room string, id waitingroom.RequestID, status waitingroom.Status) (waitingroom.Counters, error) {
-	_, c, err := change(ctx, s, room, func(w *work) (nothing, error) { return nothing{}, w.End(id, status) })
+func (s *Store) End(ctx context.Context, room string, id waitingroom.RequestID, status waitingroom.Status, holds time.Time) (waitingroom.Counters, error) {
+	_, c, err := change(ctx, s, room, func(w *work) (nothing, error) { return nothing{}, w.End(id, status, holds) })
 	return c, err
 }
 
@@ -239,9 +239,9 @@ func (s *Store) Rotate(ctx context.Context, room string, r waitingroom.Rotate) (
 }
 
 // Revoke implements [waitingroom.Sessions].
-func (s *Store) Revoke(ctx context.Context, room string, id waitingroom.RequestID, grant uint64) (waitingroom.Counters, error) {
+func (s *Store) Revoke(ctx context.Context, room string, id waitingroom.RequestID, grant uint64, holds time.Time) (waitingroom.Counters, error) {
 	_, c, err := change(ctx, s, room, func(w *work) (nothing, error) {
-		w.Revoke(id, grant)
+		w.Revoke(id, grant, holds)
 		return nothing{}, nil
 	})
 	return c, err

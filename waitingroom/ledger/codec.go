@@ -35,6 +35,7 @@ func encodeSession(s waitingroom.Session) []byte {
 	b = appendTime(b, s.Admitted)
 	b = appendTime(b, s.AuthTime)
 	b = appendTime(b, s.Expires)
+	b = appendTime(b, s.Holds)
 	b = binary.AppendUvarint(b, uint64(len(s.Grants)))
 	for _, g := range s.Grants {
 		b = binary.BigEndian.AppendUint64(b, g.ID)
@@ -55,7 +56,7 @@ func decodeSession(row []byte) (waitingroom.Session, error) {
 	}
 	s := waitingroom.Session{Status: waitingroom.Status(int8(r.byte())), Position: int64(r.uvarint())}
 	copy(s.Holder[:], r.take(32))
-	s.Admitted, s.AuthTime, s.Expires = r.time(), r.time(), r.time()
+	s.Admitted, s.AuthTime, s.Expires, s.Holds = r.time(), r.time(), r.time(), r.time()
 	for n := r.uvarint(); n > 0 && !r.failed; n-- {
 		s.Grants = append(s.Grants, waitingroom.Grant{
 			ID: r.uint64(), Client: string(r.bytes()), AuthTime: r.time(), Redeemed: r.time(),

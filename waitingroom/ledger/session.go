@@ -187,7 +187,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // End ends a live session; see [waitingroom.Sessions].
-func (l *Ledger) End(id waitingroom.RequestID, status waitingroom.Status) error {
+func (l *Ledger) End(id waitingroom.RequestID, status waitingroom.Status, holds time.Time) error {
 	s, ok := l.session(id)
 	if !ok || status == waitingroom.StatusActive {
 		return waitingroom.ErrNoSession
@@ -198,19 +198,29 @@ func (l *Ledger) End(id waitingroom.RequestID, status waitingroom.Status) error 
 		}
 		return waitingroom.ErrNoSession
 	}
-	l.end(s, status)
+	l.end(s, status, holds)
 	return nil
 }
 
-// end marks a session that counts as alive as ended.
-func (l *Ledger) end(s waitingroom.Session, status waitingroom.Status) {
+// end marks a session that is alive as ended. It frees the slot, or keeps it
+// until holds if that is later, but no longer than the session would have lived.
+func (l *Ledger) end(s waitingroom.Session, status waitingroom.Status, holds time.Time) {
 	s.Status = status
+	if holds.After(s.Expires) {
+		holds = s.Expires
+	}
+	if holds.After(l.Time()) {
+		s.Holds = holds
+		l.rows.Remind(holds, sessionKey(s.ID))
+	}
 	for i := range s.Grants {
 		s.Grants[i].Ended = true
 	}
 	l.putSession(s)
-	l.Alive--
-	l.refill()
+	if s.Holds.IsZero() {
+		l.Alive--
+		l.refill()
+	}
 }
 
 // putCode stores a code for a session.
@@ -314,13 +324,13 @@ func (l *Ledger) Rotate(r waitingroom.Rotate) (waitingroom.Session, waitingroom.
 
 // Revoke ends a grant, and with the last one the session; see
 // [waitingroom.Sessions].
-func (l *Ledger) Revoke(id waitingroom.RequestID, grant uint64) {
+func (l *Ledger) Revoke(id waitingroom.RequestID, grant uint64, holds time.Time) {
 	if !l.revoke(id, grant) {
 		return // In particular after a replay, which never ends the session.
 	}
 	s, ok := l.live(id)
 	if ok && !slices.ContainsFunc(s.Grants, func(g waitingroom.Grant) bool { return !g.Ended }) {
-		l.end(s, waitingroom.StatusCompleted)
+		l.end(s, waitingroom.StatusCompleted, holds)
 	}
 }
 

@@ -75,8 +75,17 @@ func (l *Ledger) sweepSession(id waitingroom.RequestID) (ranOut int64) {
 		if l.alive(s) {
 			return 0 // It was extended, and has a later reminder.
 		}
-		l.end(s, waitingroom.StatusAbandoned)
+		l.end(s, waitingroom.StatusAbandoned, time.Time{})
 		ranOut = 1
+	}
+	if !s.Holds.IsZero() {
+		if s.Holds.After(l.Time()) {
+			return 0 // It has a later reminder.
+		}
+		s.Holds = time.Time{}
+		l.putSession(s)
+		l.Alive--
+		l.refill()
 	}
 	if s.Position <= l.Expired || l.Settings.PositionTTL == 0 {
 		l.rows.Delete(sessionKey(id))

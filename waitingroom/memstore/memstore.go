@@ -172,8 +172,8 @@ func (s *Store) Extend(_ context.Context, name string, id waitingroom.RequestID,
 }
 
 // End implements [waitingroom.Sessions].
-func (s *Store) End(_ context.Context, name string, id waitingroom.RequestID, status waitingroom.Status) (waitingroom.Counters, error) {
-	return s.in(name, func(_ *room, l *ledger.Ledger) error { return l.End(id, status) })
+func (s *Store) End(_ context.Context, name string, id waitingroom.RequestID, status waitingroom.Status, holds time.Time) (waitingroom.Counters, error) {
+	return s.in(name, func(_ *room, l *ledger.Ledger) error { return l.End(id, status, holds) })
 }
 
 // TakeCode implements [waitingroom.Sessions].
@@ -198,9 +198,9 @@ func (s *Store) Rotate(_ context.Context, name string, r waitingroom.Rotate) (wa
 }
 
 // Revoke implements [waitingroom.Sessions].
-func (s *Store) Revoke(_ context.Context, name string, id waitingroom.RequestID, grant uint64) (waitingroom.Counters, error) {
+func (s *Store) Revoke(_ context.Context, name string, id waitingroom.RequestID, grant uint64, holds time.Time) (waitingroom.Counters, error) {
 	return s.in(name, func(_ *room, l *ledger.Ledger) error {
-		l.Revoke(id, grant)
+		l.Revoke(id, grant, holds)
 		return nil
 	})
 }

@@ -17,6 +17,8 @@ func capacityTests() []test {
 		{"a lowered capacity sends nobody back and admits nobody above it", lowered},
 		{"a raised capacity serves more at once", raised},
 		{"a reset room serves its capacity", resetServes},
+		{"a session that was ended keeps its slot as long as it is told to", slotIsHeld},
+		{"but no longer than it would have lived", slotIsHeldForItsLife},
 		{"the house is never overfilled and never left empty", fullHouse},
 		{"places that nobody claimed go to the next in line", reuses},
 		{"or stay unused", keeps},
@@ -52,7 +54,7 @@ func refills(s *site) {
 	s.join(5)
 	s.claim(1)
 	s.claim(2)
-	c, err := s.Store.End(s.Context(), s.room, s.ticket(1).ID, waitingroom.StatusCompleted)
+	c, err := s.Store.End(s.Context(), s.room, s.ticket(1).ID, waitingroom.StatusCompleted, time.Time{})
 	s.must(err)
 	s.same("serving in the reply to the end", c.Serving, int64(3))
 	s.Tick(sessionTTL)
@@ -124,6 +126,36 @@ func resetServes(s *site) {
 	s.same("serving", s.reset().Serving, int64(2))
 }
 
+func slotIsHeld(s *site) {
+	s.configure(holding(1))
+	s.join(2)
+	s.claim(1)
+	ctx, id := s.Context(), s.ticket(1).ID
+	holds := s.counters().Now.Add(10 * time.Minute)
+	c, err := s.Store.End(ctx, s.room, id, waitingroom.StatusCompleted, holds)
+	s.must(err)
+	s.same("alive after the end", c.Alive, int64(1))
+	s.stands(1, waitingroom.StateSpent)
+	_, err = s.Store.End(ctx, s.room, id, waitingroom.StatusCompleted, holds) // A lost reply.
+	s.must(err)
+	s.tick(10*time.Minute - time.Millisecond)
+	s.holds(1, 1, 0)
+	s.tick(time.Millisecond)
+	s.holds(2, 0, 1)
+	s.stands(1, waitingroom.StateSpent)
+	s.claim(2)
+}
+
+func slotIsHeldForItsLife(s *site) {
+	s.configure(holding(1))
+	s.join(2)
+	s.claim(1)
+	_, err := s.Store.End(s.Context(), s.room, s.ticket(1).ID, waitingroom.StatusCompleted, s.counters().Now.Add(100*time.Hour))
+	s.must(err)
+	s.tick(sessionTTL)
+	s.same("serving", s.counters().Serving, int64(2))
+}
+
 // fullHouse walks at random through the life of a room and checks invariant
 // I6 after each step: no more sessions than the capacity, and the counter
 // where the slots that are free put it.
@@ -150,7 +182,7 @@ func fullHouse(s *site) {
 				}
 			case 5:
 				if c.Dealt > 0 {
-					_, _ = s.Store.End(s.Context(), s.room, s.ticket(1+random.Int64N(c.Dealt)).ID, waitingroom.StatusCompleted)
+					_, _ = s.Store.End(s.Context(), s.room, s.ticket(1+random.Int64N(c.Dealt)).ID, waitingroom.StatusCompleted, time.Time{})
 				}
 			case 6:
 				s.Tick(time.Duration(random.Int64N(int64(positionTTL))))

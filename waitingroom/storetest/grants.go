@@ -30,7 +30,7 @@ func (s *site) rotate(position int64, grant uint64, number uint32, grace bool) (
 
 func (s *site) revoke(position int64, grant uint64) waitingroom.Counters {
 	s.Helper()
-	c, err := s.Store.Revoke(s.Context(), s.room, s.ticket(position).ID, grant)
+	c, err := s.Store.Revoke(s.Context(), s.room, s.ticket(position).ID, grant, time.Time{})
 	s.must(err)
 	return c
 }
@@ -166,7 +166,7 @@ func revokeLast(s *site) {
 	s.same("ended", s.grant(1, first.ID).Ended, true)
 	s.same("alive", s.revoke(1, second.ID).Alive, int64(0))
 	s.stands(1, waitingroom.StateSpent)
-	_, err := s.Store.End(s.Context(), s.room, s.ticket(1).ID, waitingroom.StatusCompleted)
+	_, err := s.Store.End(s.Context(), s.room, s.ticket(1).ID, waitingroom.StatusCompleted, time.Time{})
 	s.must(err) // That is how it ended.
 }
 

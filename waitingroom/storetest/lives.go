@@ -56,7 +56,7 @@ func resetEmpties(s *site) {
 	s.refused(got, err, waitingroom.ErrNoSession)
 	_, got, err = s.Store.Extend(s.Context(), s.room, old.ID, false)
 	s.refused(got, err, waitingroom.ErrNoSession)
-	got, err = s.Store.End(s.Context(), s.room, old.ID, waitingroom.StatusCompleted)
+	got, err = s.Store.End(s.Context(), s.room, old.ID, waitingroom.StatusCompleted, time.Time{})
 	s.refused(got, err, waitingroom.ErrNoSession)
 
 	// The new line starts at 1, under the same rules, with nobody's bits set.

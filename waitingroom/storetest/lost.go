@@ -187,7 +187,7 @@ func sessionVerbs() []verb {
 			return counted(s.Store.Extend(s.Context(), s.room, id(2), false))
 		}},
 		{name: "End", call: func(s *site) (any, waitingroom.Counters, error) {
-			c, err := s.Store.End(s.Context(), s.room, id(2), waitingroom.StatusAbandoned)
+			c, err := s.Store.End(s.Context(), s.room, id(2), waitingroom.StatusAbandoned, time.Time{})
 			return nil, c, err
 		}},
 		{name: "TakeCode", call: take(3)},
@@ -200,11 +200,11 @@ func sessionVerbs() []verb {
 			return []any{session, grant}, c, err
 		}},
 		{name: "Revoke of one grant of two", call: func(s *site) (any, waitingroom.Counters, error) {
-			c, err := s.Store.Revoke(s.Context(), s.room, id(5), grantOf(codeOf(5, "shop")))
+			c, err := s.Store.Revoke(s.Context(), s.room, id(5), grantOf(codeOf(5, "shop")), time.Time{})
 			return nil, c, err
 		}},
 		{name: "Revoke of the last grant", call: func(s *site) (any, waitingroom.Counters, error) {
-			c, err := s.Store.Revoke(s.Context(), s.room, id(2), grantOf(codeOf(2, "shop")))
+			c, err := s.Store.Revoke(s.Context(), s.room, id(2), grantOf(codeOf(2, "shop")), time.Time{})
 			return nil, c, err
 		}},
 	}

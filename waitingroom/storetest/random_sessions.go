@@ -91,7 +91,7 @@ func (m *machine) revoke(t *rapid.T) {
 	m.T = t
 	c := m.codes[m.someCode()]
 	_, _, err := both(m, c.room, "revoke", plain(func(s waitingroom.Store) (waitingroom.Counters, error) {
-		return s.Revoke(m.Context(), c.room, c.ticket.ID, grantOf(c.code))
+		return s.Revoke(m.Context(), c.room, c.ticket.ID, grantOf(c.code), time.Time{})
 	}))
 	m.holds(err)
 }
@@ -109,6 +109,6 @@ func (m *machine) end(t *rapid.T) {
 	p := m.somebody()
 	status := rapid.SampledFrom([]waitingroom.Status{waitingroom.StatusCompleted, waitingroom.StatusAbandoned}).Draw(t, "status")
 	_, _, _ = both(m, p.room, "end", plain(func(s waitingroom.Store) (waitingroom.Counters, error) {
-		return s.End(m.Context(), p.room, p.ticket.ID, status)
+		return s.End(m.Context(), p.room, p.ticket.ID, status, time.Time{})
 	}))
 }

@@ -119,7 +119,7 @@ func endOnce(s *site) {
 	s.join(2)
 	s.serve(2)
 	end := func(position int64, status waitingroom.Status) (waitingroom.Counters, error) {
-		return s.Store.End(s.Context(), s.room, s.ticket(position).ID, status)
+		return s.Store.End(s.Context(), s.room, s.ticket(position).ID, status, time.Time{})
 	}
 	for position, status := range map[int64]waitingroom.Status{1: waitingroom.StatusCompleted, 2: waitingroom.StatusAbandoned} {
 		c, err := end(position, status)

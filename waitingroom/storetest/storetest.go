@@ -239,6 +239,6 @@ func (s *site) stands(position int64, want waitingroom.State) {
 
 func (s *site) end(position int64) {
 	s.Helper()
-	_, err := s.Store.End(s.Context(), s.room, s.ticket(position).ID, waitingroom.StatusCompleted)
+	_, err := s.Store.End(s.Context(), s.room, s.ticket(position).ID, waitingroom.StatusCompleted, time.Time{})
 	s.must(err)
 }
