@@ -91,15 +91,17 @@ func stop(ctx context.Context, running *server.Server, logger *slog.Logger) erro
 	return nil
 }
 
-// newLogger returns the logger that the configuration asks for. It becomes the
-// default one too, as some libraries know no other, and would write in a form of
-// their own.
+// newLogger returns the logger that the configuration asks for. The default one,
+// which some libraries write to because they know no other, has the same form,
+// but tells only of what is wrong: their routine is of no use to an operator.
 func newLogger(w io.Writer, settings config.Log) *slog.Logger {
-	options := &slog.HandlerOptions{Level: settings.Level}
-	logger := slog.New(slog.NewTextHandler(w, options))
-	if settings.Format == "json" {
-		logger = slog.New(slog.NewJSONHandler(w, options))
+	form := func(level slog.Level) *slog.Logger {
+		options := &slog.HandlerOptions{Level: level}
+		if settings.Format == "json" {
+			return slog.New(slog.NewJSONHandler(w, options))
+		}
+		return slog.New(slog.NewTextHandler(w, options))
 	}
-	slog.SetDefault(logger)
-	return logger
+	slog.SetDefault(form(max(settings.Level, slog.LevelWarn)))
+	return form(settings.Level)
 }
