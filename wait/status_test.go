@@ -17,16 +17,21 @@ func TestTheAnswerToAPoll(t *testing.T) {
 		want     string
 	}{
 		"somebody who waits": {
-			"waiting", waitingroom.Counters{Serving: 10},
+			"waiting",
+			waitingroom.Counters{Serving: 10},
 			waitingroom.Pace{Ahead: 31, Low: 12500 * time.Millisecond, High: 20100 * time.Millisecond, PollAfter: 2100 * time.Millisecond},
 			`{"state":"waiting","position":42,"serving":10,"ahead":31,"eta_seconds":[12,21],"poll_after_ms":2100,"enter_after_ms":0,"message":""}`,
 		},
 		"nobody knows how long": {
-			"waiting", waitingroom.Counters{Serving: 10}, waitingroom.Pace{Ahead: 31, Low: -1, High: -1, PollAfter: time.Second},
+			"waiting",
+			waitingroom.Counters{Serving: 10},
+			waitingroom.Pace{Ahead: 31, Low: -1, High: -1, PollAfter: time.Second},
 			`{"state":"waiting","position":42,"serving":10,"ahead":31,"eta_seconds":null,"poll_after_ms":1000,"enter_after_ms":0,"message":""}`,
 		},
 		"somebody whose turn has come": {
-			"served", waitingroom.Counters{Serving: 50}, waitingroom.Pace{Low: 0, PollAfter: 2 * time.Second, EnterAfter: 1500 * time.Millisecond},
+			"served",
+			waitingroom.Counters{Serving: 50},
+			waitingroom.Pace{Low: 0, PollAfter: 2 * time.Second, EnterAfter: 1500 * time.Millisecond},
 			`{"state":"served","position":42,"serving":50,"ahead":0,"eta_seconds":[0,0],"poll_after_ms":2000,"enter_after_ms":1500,"message":""}`,
 		},
 	} {

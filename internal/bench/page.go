@@ -34,16 +34,16 @@ func measurePage(ctx context.Context, l *lab) (lines []line, err error) {
 		return nil, err
 	}
 	for _, path := range assets {
-		response, body, err := v.get(ctx, path)
+		asset, err := v.get(ctx, path)
 		if err != nil {
 			return nil, err
 		}
-		if response.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("%s answers %s", path, response.Status)
+		if asset.status != http.StatusOK {
+			return nil, fmt.Errorf("%s answers %d", path, asset.status)
 		}
-		size := len(body)
-		if response.Header.Get("Content-Encoding") == "" {
-			if size, err = compressed(body); err != nil {
+		size := len(asset.body)
+		if asset.header.Get("Content-Encoding") == "" {
+			if size, err = compressed(asset.body); err != nil {
 				return nil, err
 			}
 		}
@@ -68,10 +68,10 @@ func compressed(body []byte) (int, error) {
 // assetsOf returns the paths of what a page loads, each once. It is an error if
 // something would come from another host.
 func assetsOf(page string) ([]string, error) {
-	loaded := regexp.MustCompile(`<(?:link|script|img)\b[^>]*?\b(?:href|src)="([^"]*)"`)
+	address := regexp.MustCompile(`<(?:link|script|img)\b[^>]*?\b(?:href|src)="([^"]*)"`)
 	var paths []string
 	seen := make(map[string]bool)
-	for _, match := range loaded.FindAllStringSubmatch(page, -1) {
+	for _, match := range address.FindAllStringSubmatch(page, -1) {
 		path := match[1]
 		if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
 			return nil, fmt.Errorf("the page loads %s from elsewhere", path)

@@ -34,33 +34,40 @@ func newVisitor(ctx context.Context, address string) (*visitor, error) {
 		"response_type": {"code"}, "client_id": {client}, "redirect_uri": {redirectURI}, "scope": {"openid"},
 		"state": {random}, "nonce": {random}, "code_challenge": {random}, "code_challenge_method": {"S256"},
 	}
-	response, _, err := v.get(ctx, "/authorize?"+query.Encode())
+	redirect, err := v.get(ctx, "/authorize?"+query.Encode())
 	if err != nil {
 		return nil, err
 	}
-	to, err := response.Location()
-	if err != nil {
-		return nil, fmt.Errorf("GET /authorize answers %s: %w", response.Status, err)
+	to, err := url.Parse(redirect.header.Get("Location"))
+	if err != nil || redirect.status != http.StatusSeeOther {
+		return nil, fmt.Errorf("GET /authorize answers %d instead of a way to the waiting page", redirect.status)
 	}
 	v.path = to.RequestURI()
-	response, body, err := v.get(ctx, v.path)
+	page, err := v.get(ctx, v.path)
 	if err != nil {
 		return nil, err
 	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the waiting page answers %s", response.Status)
+	if page.status != http.StatusOK {
+		return nil, fmt.Errorf("the waiting page answers %d", page.status)
 	}
-	v.page = string(body)
+	v.page = string(page.body)
 	return v, nil
+}
+
+// loaded is an answer that was read to its end.
+type loaded struct {
+	status int
+	header http.Header
+	body   []byte
 }
 
 // get asks for a path of the server and keeps the cookies that it sets. The jar of
 // net/http would not send them, as they are for https alone, where a proxy's
 // business ends.
-func (v *visitor) get(ctx context.Context, path string) (*http.Response, []byte, error) {
+func (v *visitor) get(ctx context.Context, path string) (loaded, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.address+path, nil)
 	if err != nil {
-		return nil, nil, err
+		return loaded{}, err
 	}
 	request.Host = host
 	request.Header.Set("Accept-Encoding", "gzip")
@@ -69,12 +76,12 @@ func (v *visitor) get(ctx context.Context, path string) (*http.Response, []byte,
 	}
 	response, err := v.http.Do(request)
 	if err != nil {
-		return nil, nil, err
+		return loaded{}, err
 	}
 	defer response.Body.Close() //nolint:errcheck // Read to its end.
 	v.cookies = append(v.cookies, response.Cookies()...)
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxPage))
-	return response, body, err
+	return loaded{response.StatusCode, response.Header, body}, err
 }
 
 // poll returns the request that the page's script sends.

@@ -166,7 +166,7 @@ func (s *Server) build(secrets *waitingroom.Secrets) (*web, error) {
 }
 
 func (s *Server) httpServer(handler http.Handler) *http.Server {
-	side := &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	side := &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)} //nolint:gosec // Bound sets the timeouts.
 	Bound(side)
 	return side
 }
