@@ -54,7 +54,7 @@ func TestTheTableSaysWhichBoundWasMissed(t *testing.T) {
 
 func TestAReportKeepsWhatPeopleWrote(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "performance.md")
-	if err := writeReport(path, nil); err != nil {
+	if err := writeReport(path, 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	made, err := os.ReadFile(path)

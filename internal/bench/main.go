@@ -123,7 +123,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	fmt.Fprint(stdout, table(lines))
 	if *out != "" {
-		if err := writeReport(*out, lines); err != nil {
+		if err := writeReport(*out, *runs, lines); err != nil {
 			return err
 		}
 	}

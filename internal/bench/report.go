@@ -18,13 +18,13 @@ const (
 
 // writeReport writes hardware and table into a file, between the marks if it has
 // them.
-func writeReport(path string, lines []line) error {
+func writeReport(path string, runs int, lines []line) error {
 	old, err := os.ReadFile(path) //nolint:gosec // Whoever runs this says where.
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	text := fmt.Sprintf("\nMeasured on %s, by %d pairs of runs where there is a spread of ratios.\n\n%s\n%s\n",
-		time.Now().UTC().Format(time.DateOnly), defaultRuns, hardware(), table(lines))
+	text := fmt.Sprintf("\nMeasured on %s; ratios by %d pairs of runs.\n\n%s\n%s\n",
+		time.Now().UTC().Format(time.DateOnly), runs, hardware(), table(lines))
 	return os.WriteFile(path, []byte(insert(string(old), text)), 0o644) //nolint:gosec // A document to read.
 }
 
