@@ -103,10 +103,10 @@ func NewOpID() OpID {
 // checkName is where the vault keeps the master secret's check value.
 const checkName = "secret/check"
 
-// Start verifies that the store belongs to the master secrets, configures the
-// rooms and runs them until [Engine.Stop]. It returns [ErrForeignSecret] for a
-// store that was written under another secret.
-func (e *Engine) Start(ctx context.Context) error {
+// checkSecrets returns [ErrForeignSecret] unless the store belongs to one of the
+// master secrets. From then on it belongs to the newest, so that the older ones
+// can be taken away later.
+func (e *Engine) checkSecrets(ctx context.Context) error {
 	checks := e.options.Secrets.Check()
 	kept, err := e.options.Store.Keep(ctx, checkName, checks[0], 0)
 	if err != nil {
@@ -114,6 +114,23 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	if !slices.ContainsFunc(checks, func(c []byte) bool { return hmac.Equal(c, kept) }) {
 		return ErrForeignSecret
+	}
+	if hmac.Equal(kept, checks[0]) {
+		return nil
+	}
+	// Another node with the same secrets may have been faster, and that is as well.
+	if _, err := e.options.Store.Swap(ctx, checkName, kept, checks[0]); err != nil {
+		return fmt.Errorf("note the newest master secret: %w", err)
+	}
+	return nil
+}
+
+// Start verifies that the store belongs to the master secrets, configures the
+// rooms and runs them until [Engine.Stop]. It returns [ErrForeignSecret] for a
+// store that was written under another secret.
+func (e *Engine) Start(ctx context.Context) error {
+	if err := e.checkSecrets(ctx); err != nil {
+		return err
 	}
 	for _, r := range e.order {
 		if err := r.configure(ctx); err != nil {

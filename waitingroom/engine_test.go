@@ -475,6 +475,12 @@ func TestAForeignMasterSecretRefusesToStart(t *testing.T) {
 	if err := engine(2, 1); err != nil {
 		t.Errorf("a newer secret beside the known one gives %v", err)
 	}
+	if err := engine(2); err != nil {
+		t.Errorf("the newer secret alone, after a start with both, gives %v", err)
+	}
+	if err := engine(1); !errors.Is(err, waitingroom.ErrForeignSecret) {
+		t.Errorf("the older secret alone, after a start with both, gives %v, want ErrForeignSecret", err)
+	}
 }
 
 func TestNewReportsEveryFaultOfTheRooms(t *testing.T) {

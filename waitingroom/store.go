@@ -365,6 +365,12 @@ type Vault interface {
 	Keep(ctx context.Context, name string, value []byte, life time.Duration) ([]byte, error)
 	// Kept returns the value under name, or ErrNotKept.
 	Kept(ctx context.Context, name string) ([]byte, error)
+	// Swap puts value in the place of old under name, in one step, and returns what
+	// is kept afterwards. That is value if it was old, and also if it was
+	// value already, as after a lost reply; anything else was left as it is, and the
+	// caller has to think again. Its life stays as it was. With nothing kept under
+	// name it returns ErrNotKept.
+	Swap(ctx context.Context, name string, old, value []byte) ([]byte, error)
 }
 
 // A Store holds the state of all rooms. Calls for one room are serializable,

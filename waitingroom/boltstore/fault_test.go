@@ -292,6 +292,11 @@ func (s stubborn) Keep(ctx context.Context, name string, value []byte, life time
 	return kept, err
 }
 
+func (s stubborn) Swap(ctx context.Context, name string, old, value []byte) (kept []byte, err error) {
+	again(func() error { kept, err = s.Store.Swap(ctx, name, old, value); return err })
+	return kept, err
+}
+
 func (s stubborn) Kept(ctx context.Context, name string) (kept []byte, err error) {
 	again(func() error { kept, err = s.Store.Kept(ctx, name); return err })
 	return kept, err

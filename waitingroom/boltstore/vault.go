@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -51,6 +52,28 @@ func (s *Store) Kept(_ context.Context, name string) ([]byte, error) {
 	return kept, nil
 }
 
+// Swap implements [waitingroom.Vault].
+func (s *Store) Swap(ctx context.Context, name string, old, value []byte) ([]byte, error) {
+	var (
+		kept []byte
+		ok   bool
+	)
+	old, value = slices.Clone(old), slices.Clone(value)
+	err := s.do(ctx, func(b *batch) {
+		if kept, ok = keptAt(b.tx, name, b.now); ok && bytes.Equal(kept, old) {
+			b.swap(name, value)
+			kept = value
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, waitingroom.ErrNotKept
+	}
+	return kept, nil
+}
+
 // keptAt returns a copy of what the vault keeps under name.
 func keptAt(tx *bbolt.Tx, name string, now time.Time) ([]byte, bool) {
 	row := tx.Bucket([]byte(vaultBucket)).Get([]byte(name))
@@ -75,6 +98,14 @@ func (b *batch) keep(name string, value []byte, life time.Duration) {
 		b.note(b.tx.Bucket([]byte(expiryBucket)).Put(slices.Concat(until, []byte(name)), nil))
 	}
 	b.note(b.tx.Bucket([]byte(vaultBucket)).Put([]byte(name), slices.Concat(until, value)))
+}
+
+// swap puts another value in the place of one that is kept, for the rest of its life.
+func (b *batch) swap(name string, value []byte) {
+	b.changed = true
+	vault := b.tx.Bucket([]byte(vaultBucket))
+	until := slices.Clone(vault.Get([]byte(name))[:8])
+	b.note(vault.Put([]byte(name), append(until, value...)))
 }
 
 // forget drops at most limit values whose life has ended.

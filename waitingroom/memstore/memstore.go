@@ -4,6 +4,7 @@
 package memstore
 
 import (
+	"bytes"
 	"container/heap"
 	"context"
 	"slices"
@@ -228,6 +229,21 @@ func (s *Store) Kept(_ context.Context, name string) ([]byte, error) {
 	k, ok := s.kept[name]
 	if !ok || !k.until.IsZero() && !k.until.After(s.now()) {
 		return nil, waitingroom.ErrNotKept
+	}
+	return slices.Clone(k.value), nil
+}
+
+// Swap implements [waitingroom.Vault].
+func (s *Store) Swap(_ context.Context, name string, old, value []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.kept[name]
+	if !ok || !k.until.IsZero() && !k.until.After(s.now()) {
+		return nil, waitingroom.ErrNotKept
+	}
+	if bytes.Equal(k.value, old) {
+		k.value = slices.Clone(value)
+		s.kept[name] = k
 	}
 	return slices.Clone(k.value), nil
 }

@@ -128,6 +128,10 @@ func lineVerbs() []verb {
 			kept, err := s.Store.Keep(s.Context(), "new", []byte("value"), time.Hour)
 			return kept, s.counters(), err
 		}},
+		{name: "Swap", call: func(s *site) (any, waitingroom.Counters, error) {
+			kept, err := s.Store.Swap(s.Context(), "kept", []byte("value"), []byte("another"))
+			return kept, s.counters(), err
+		}},
 		{name: "Kept", call: func(s *site) (any, waitingroom.Counters, error) {
 			kept, err := s.Store.Kept(s.Context(), "kept")
 			return kept, s.counters(), err

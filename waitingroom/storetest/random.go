@@ -354,11 +354,15 @@ func (m *machine) vault(t *rapid.T) {
 	name := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "name")
 	life := rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute}).Draw(t, "life")
 	value := []byte{byte(rapid.IntRange(0, 9).Draw(t, "value"))}
-	put := m.chance(2, "keep")
+	verb := rapid.SampledFrom([]string{"keep", "swap", "kept"}).Draw(t, "verb")
+	old := []byte{byte(rapid.IntRange(0, 9).Draw(t, "old"))}
 	_, _, _ = both(m, "the vault", name, func(s waitingroom.Store) (kept []byte, _ waitingroom.Counters, err error) {
-		if put {
+		switch verb {
+		case "keep":
 			kept, err = s.Keep(m.Context(), name, value, life)
-		} else {
+		case "swap":
+			kept, err = s.Swap(m.Context(), name, old, value)
+		default:
 			kept, err = s.Kept(m.Context(), name)
 		}
 		return kept, waitingroom.Counters{}, err

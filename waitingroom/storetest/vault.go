@@ -14,6 +14,9 @@ func vaultTests() []test {
 		{"what is kept first stands", keepFirst},
 		{"one of many that keep at once wins, and all learn which", keepRaces},
 		{"what is kept lives as long as it was said", keepLives},
+		{"what is kept changes only for those who know it", swaps},
+		{"of many that swap at once one wins, and all learn which", swapRaces},
+		{"a swap leaves a value its life", swapLives},
 		{"values of any size up to a mebibyte and any content are kept", keepAnything},
 	}
 }
@@ -99,6 +102,61 @@ func keepLives(s *site) {
 		if _, ok := s.kept(name); ok {
 			s.Errorf("%s is kept beyond its life", name)
 		}
+	}
+}
+
+func (s *site) swap(name, old, value string) string {
+	s.Helper()
+	kept, err := s.Store.Swap(s.Context(), name, []byte(old), []byte(value))
+	s.must(err)
+	return string(kept)
+}
+
+func swaps(s *site) {
+	_, err := s.Store.Swap(s.Context(), "key", nil, []byte("x"))
+	s.isNotKept(err)
+	s.keep("key", "first", 0)
+	s.same("kept, as nobody knew it", s.swap("key", "other", "second"), "first")
+	s.same("swapped", s.swap("key", "first", "second"), "second")
+	s.same("swapped again after a lost reply", s.swap("key", "first", "second"), "second")
+	s.same("kept, as it has changed meanwhile", s.swap("key", "first", "third"), "second")
+	value, _ := s.kept("key")
+	s.same("kept", value, "second")
+	s.same("swapped for an empty one", s.swap("key", "second", ""), "")
+	s.same("swapped for the first", s.swap("key", "", "first"), "first")
+}
+
+func swapRaces(s *site) {
+	const nodes = 8
+	s.keep("key", "first", 0)
+	results := make([]string, nodes)
+	var wg sync.WaitGroup
+	for i := range nodes {
+		wg.Go(func() {
+			kept, err := s.Store.Swap(s.Context(), "key", []byte("first"), []byte{byte(i)})
+			if err != nil {
+				s.Error(err)
+			}
+			results[i] = string(kept)
+		})
+	}
+	wg.Wait()
+	value, _ := s.kept("key")
+	for _, result := range results {
+		s.same("kept", result, value)
+	}
+}
+
+func swapLives(s *site) {
+	s.keep("key", "first", time.Minute)
+	s.Tick(30 * time.Second)
+	s.swap("key", "first", "second")
+	s.Tick(30 * time.Second)
+	_, err := s.Store.Swap(s.Context(), "key", []byte("second"), []byte("third"))
+	s.isNotKept(err)
+	s.sweep()
+	if _, ok := s.kept("key"); ok {
+		s.Error("swapped, and kept beyond its life")
 	}
 }
 
