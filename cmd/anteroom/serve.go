@@ -56,6 +56,7 @@ func (p *program) load(file string) (*config.Config, error) {
 // serve runs the server until ctx ends.
 func (p *program) serve(ctx context.Context, settings *config.Config) (err error) {
 	logger := newLogger(p.stderr, settings.Log)
+	server.Calm()
 	running, err := server.New(server.Options{Config: settings, Logger: logger, Version: build().version})
 	if err != nil {
 		return fmt.Errorf("set the server up: %w", err)

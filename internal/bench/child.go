@@ -95,6 +95,7 @@ func (o serverOrder) serve(ctx context.Context, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	server.Calm()
 	running, err := server.New(server.Options{
 		Config: settings, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Version: "bench",
 		AroundCommit: func(commit func() error) error {
