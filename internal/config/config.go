@@ -31,6 +31,10 @@ type Config struct {
 	// listens on all addresses; port 0 takes a free one.
 	Listen string `yaml:"listen" default:":8080"`
 
+	// TLS makes the public listener speak HTTPS by itself, where no proxy in front
+	// of it does.
+	TLS TLS `yaml:"tls"`
+
 	// Management configures the listener for operators.
 	Management Management `yaml:"management"`
 
@@ -67,6 +71,28 @@ type Config struct {
 	MasterSecrets []Secret `yaml:"-"`
 }
 
+// TLS names the certificate of a listener. Without one it speaks plain HTTP.
+type TLS struct {
+	// CertFile names a PEM file with the certificate and, after it, the
+	// intermediate ones up to the authority's. The server reads it again within five
+	// seconds of a change, and keeps what it has until certificate and key fit.
+	CertFile string `yaml:"cert_file"`
+
+	// KeyFile names a PEM file with the certificate's private key, which is read
+	// again likewise. Both are given, or none.
+	KeyFile string `yaml:"key_file"`
+
+	// Cert is the certificate in PEM, from CertFile or ANTEROOM_TLS_CERT. It is
+	// empty if the listener speaks plain HTTP.
+	Cert Secret `yaml:"-"`
+
+	// Key is its key in PEM, from KeyFile or ANTEROOM_TLS_KEY.
+	Key Secret `yaml:"-"`
+}
+
+// Enabled reports whether the listener speaks HTTPS.
+func (t *TLS) Enabled() bool { return !t.Cert.IsZero() && !t.Key.IsZero() }
+
 // Management configures the listener for operators: the control API and metrics.
 type Management struct {
 	// Listen is the address of the management listener, host:port. It must never
@@ -78,6 +104,9 @@ type Management struct {
 	// "-._~+/=". If the file does not exist, the server creates it on its first
 	// start, readable by its owner only.
 	TokenFile string `yaml:"token_file" dynamic:"admin-token beside the store's file; with memory:, beside the configuration file"`
+
+	// TLS makes the management listener speak HTTPS.
+	TLS TLS `yaml:"tls"`
 
 	// InsecurePlaintext allows a management listener beyond loopback although it
 	// speaks plain HTTP. Whoever can listen in on that network reads the admin token.

@@ -95,6 +95,11 @@ func (l *loader) resolve(c *Config) {
 	} else {
 		c.Management.TokenFile = filepath.Join(beside, "admin-token")
 	}
+	for _, file := range []*string{&c.TLS.CertFile, &c.TLS.KeyFile, &c.Management.TLS.CertFile, &c.Management.TLS.KeyFile} {
+		if *file != "" {
+			*file = l.absolute(*file)
+		}
+	}
 	for i := range c.Clients {
 		if file := &c.Clients[i].SecretFile; *file != "" {
 			*file = l.absolute(*file)
@@ -124,6 +129,8 @@ func (l *loader) readSecrets(c *Config) {
 		}
 		c.Management.Token = NewSecret(text)
 	}
+	l.readTLS("tls", &c.TLS)
+	l.readTLS("management.tls", &c.Management.TLS)
 	for i := range c.Clients {
 		at := fmt.Sprintf("clients[%d].", i)
 		client := &c.Clients[i]

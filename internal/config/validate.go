@@ -37,6 +37,9 @@ func (l *loader) check(path, fault string) {
 // validate checks what the tags of the structs cannot say.
 func (l *loader) validate(c *Config) {
 	l.check("issuer", checkIssuer(c.Issuer))
+	if c.TLS.Enabled() && strings.HasPrefix(c.Issuer, "http:") && !l.broken["issuer"] {
+		l.fault("tls", "needs an issuer that begins with https://")
+	}
 	l.checkListeners(c)
 	l.checkStore(c)
 	if l.usable("rooms") && len(c.Rooms) == 0 {
@@ -71,10 +74,21 @@ func (l *loader) checkListeners(c *Config) {
 			l.fault("listen", "must differ from management.listen (%s)", c.Management.Listen)
 		}
 	}
-	if !isLoopback(management.host) && !c.Management.InsecurePlaintext && !l.broken["management.insecure_plaintext"] {
+	secure := c.Management.TLS.Enabled() || c.Management.InsecurePlaintext
+	if !isLoopback(management.host) && !secure && !l.brokenBelow("management.tls") && !l.broken["management.insecure_plaintext"] {
 		l.fault("management.listen", "is beyond loopback, where the admin token would travel in the clear; "+
-			"set management.insecure_plaintext: true if that network is safe")
+			"give it a certificate (management.tls), or set management.insecure_plaintext: true if that network is safe")
 	}
+}
+
+// brokenBelow reports whether a fault has been noted for path or a key below it.
+func (l *loader) brokenBelow(path string) bool {
+	for broken := range l.broken {
+		if broken == path || strings.HasPrefix(broken, path+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // listener is an address to listen on.

@@ -114,6 +114,9 @@ func (s *Server) setup(o Options) error {
 	}
 	s.public = s.httpServer(web.public())
 	s.management = s.httpServer(web.management(token, o.Version))
+	if err := s.secureBoth(); err != nil {
+		return err
+	}
 	if s.publicSocket, err = s.listen("public", c.Listen); err != nil {
 		return err
 	}
@@ -230,7 +233,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}{{"management", s.management, s.managementSocket}, {"public", s.public, s.publicSocket}} {
 		s.atStop("stop serving the "+side.name+" side", side.server.Shutdown)
 		go func() {
-			if err := side.server.Serve(side.socket); !errors.Is(err, http.ErrServerClosed) {
+			if err := serve(side.server, side.socket); !errors.Is(err, http.ErrServerClosed) {
 				s.log.ErrorContext(running, "a listener failed; restart the server", "side", side.name, "error", err)
 			}
 		}()
