@@ -124,7 +124,7 @@ func (p *Provider) proceed(w http.ResponseWriter, r *http.Request, login *Login)
 	// A frame or an image must not stand in line unseen; it is answered as a
 	// client that asks not to show anything.
 	silent := login.silent || !isNavigation(r)
-	secret, err := p.admitted(r, login)
+	secret, err := p.admitted(w, r, login)
 	switch {
 	case err == nil:
 		p.Deliver(w, r, login, secret)
@@ -147,7 +147,7 @@ func (p *Provider) proceed(w http.ResponseWriter, r *http.Request, login *Login)
 
 // admitted returns a code if the browser belongs to an admitted visitor who
 // has nothing left to do, or else an error wrapping [ErrNoVisitor].
-func (p *Provider) admitted(r *http.Request, login *Login) (string, error) {
+func (p *Provider) admitted(w http.ResponseWriter, r *http.Request, login *Login) (string, error) {
 	visitor, err := p.queue.Visitor(r, login.Room())
 	if err != nil {
 		return "", err
@@ -155,10 +155,15 @@ func (p *Provider) admitted(r *http.Request, login *Login) (string, error) {
 	if p.NeedsConfirmation(login, visitor) {
 		return "", fmt.Errorf("a new confirmation is due: %w", ErrNoVisitor)
 	}
+	if login.client.Subject == SubjectBrowser {
+		if login.browser, err = p.queue.Browser(w, r); err != nil {
+			return "", err
+		}
+	}
 	// OpenID Connect Core 1.0 §3.1.2.1: with prompt=none the user must be the
 	// one whom the hint names. Otherwise the hint of an earlier visit must not
 	// keep its owner out, whose sub is another one today.
-	if login.silent && login.subject != "" && login.subject != visitor.Subject {
+	if login.silent && login.subject != "" && !p.isSubject(login.subject, login, visitor) {
 		return "", fmt.Errorf("the hint names another visitor: %w", ErrNoVisitor)
 	}
 	secret, code := p.NewCode(login)

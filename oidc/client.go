@@ -26,6 +26,20 @@ const (
 	RefreshAlways Refresh = "always"
 )
 
+// AccessTokenFormat says what a client's access tokens look like.
+type AccessTokenFormat string
+
+// The formats of access tokens.
+const (
+	// AccessTokenOpaque is a sealed value that only this provider can read. It
+	// is the default.
+	AccessTokenOpaque AccessTokenFormat = "opaque"
+	// AccessTokenJWT is a signed token that resource servers can check by
+	// themselves (RFC 9068). They learn by introspection alone that it has been
+	// revoked.
+	AccessTokenJWT AccessTokenFormat = "jwt"
+)
+
 // DefaultAccessTokenTTL is how long access tokens live unless the client says
 // otherwise.
 const DefaultAccessTokenTTL = 15 * time.Minute
@@ -51,6 +65,10 @@ type Client struct {
 	// AccessTokenTTL is how long access tokens and ID tokens live, in whole
 	// seconds, but never longer than the session; 0 means DefaultAccessTokenTTL.
 	AccessTokenTTL time.Duration
+	// AccessToken is the format of access tokens; "" means AccessTokenOpaque.
+	AccessToken AccessTokenFormat
+	// Subject says whom the sub stands for; "" means SubjectVisit.
+	Subject Subject
 	// QueuePosition adds the claim queue_position to ID tokens and userinfo.
 	QueuePosition bool
 }
@@ -86,6 +104,12 @@ func newRegistry(clients []Client) (*registry, error) {
 		}
 		if client.AccessTokenTTL == 0 {
 			client.AccessTokenTTL = DefaultAccessTokenTTL
+		}
+		if client.AccessToken == "" {
+			client.AccessToken = AccessTokenOpaque
+		}
+		if client.Subject == "" {
+			client.Subject = SubjectVisit
 		}
 		if err := client.validate(); err != nil {
 			faults = append(faults, fmt.Errorf("client %q: %w", client.ID, err))
@@ -154,6 +178,12 @@ func (c *Client) validate() error {
 	}
 	if !slices.Contains([]Refresh{RefreshNever, RefreshOffline, RefreshAlways}, c.Refresh) {
 		fault("unknown refresh policy %q", c.Refresh)
+	}
+	if !slices.Contains([]AccessTokenFormat{AccessTokenOpaque, AccessTokenJWT}, c.AccessToken) {
+		fault("unknown format of access tokens %q", c.AccessToken)
+	}
+	if !slices.Contains([]Subject{SubjectVisit, SubjectBrowser, SubjectInsecureShared}, c.Subject) {
+		fault("unknown subject %q", c.Subject)
 	}
 	if c.AccessTokenTTL < time.Second || c.AccessTokenTTL%time.Second != 0 {
 		fault("access tokens must live for a whole number of seconds, not %v", c.AccessTokenTTL)

@@ -23,7 +23,11 @@ func (p *Provider) NewCode(login *Login) (secret string, code Code) {
 		Login:   login.id,
 		Client:  login.client.ID,
 		Binding: binding(login.redirectURI, login.challenge),
-		Payload: codePayload{nonce: login.nonce, offline: login.offline}.encode(),
+		Payload: codePayload{
+			nonce:     login.nonce,
+			offline:   login.offline,
+			pseudonym: p.pseudonymOf(login.client, login.browser),
+		}.encode(),
 	}
 }
 
@@ -51,8 +55,9 @@ func challengeOf(verifier string) string {
 // codePayload is what travels from the authorization request to the token
 // request through the queue.
 type codePayload struct {
-	nonce   string
-	offline bool
+	nonce     string
+	offline   bool
+	pseudonym pseudonym // the token endpoint sees no browser cookie
 }
 
 // encode lays the payload out in bytes.
@@ -61,7 +66,10 @@ func (c codePayload) encode() []byte {
 	if c.offline {
 		flags |= flagOffline
 	}
-	return appendString([]byte{1, flags}, c.nonce)
+	if c.pseudonym.isNone() {
+		return appendString([]byte{1, flags}, c.nonce)
+	}
+	return append(appendString([]byte{1, flags | flagPseudonym}, c.nonce), c.pseudonym[:]...)
 }
 
 // decodeCodePayload reads what encode wrote.
@@ -69,6 +77,9 @@ func decodeCodePayload(b []byte) (codePayload, error) {
 	in := wire{rest: string(b)}
 	version, flags := in.byte(), in.byte()
 	payload := codePayload{nonce: in.string(), offline: flags&flagOffline != 0}
+	if flags&flagPseudonym != 0 {
+		copy(payload.pseudonym[:], in.bytes(uint64(len(payload.pseudonym))))
+	}
 	if version != 1 {
 		return codePayload{}, errors.New("code of another version")
 	}

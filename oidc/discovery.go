@@ -26,6 +26,7 @@ type metadata struct {
 	JWKSURI                    string   `json:"jwks_uri"`
 	EndSessionEndpoint         string   `json:"end_session_endpoint"`
 	RevocationEndpoint         string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint      string   `json:"introspection_endpoint"`
 	ScopesSupported            []string `json:"scopes_supported"`
 	ResponseTypesSupported     []string `json:"response_types_supported"`
 	ResponseModesSupported     []string `json:"response_modes_supported"`
@@ -34,6 +35,7 @@ type metadata struct {
 	IDTokenAlgorithms          []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
 	RevocationAuthMethods      []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionAuthMethods   []string `json:"introspection_endpoint_auth_methods_supported"`
 	CodeChallengeMethods       []string `json:"code_challenge_methods_supported"`
 	ClaimsSupported            []string `json:"claims_supported"`
 	ClaimsParameterSupported   bool     `json:"claims_parameter_supported"`
@@ -57,6 +59,7 @@ func (p *Provider) describe() (document, error) {
 		JWKSURI:                p.issuer + pathKeys,
 		EndSessionEndpoint:     p.issuer + pathLogout,
 		RevocationEndpoint:     p.issuer + pathRevoke,
+		IntrospectionEndpoint:  p.issuer + pathIntrospect,
 		ScopesSupported:        []string{protocol.ScopeOpenID},
 		ResponseTypesSupported: []string{string(protocol.ResponseTypeCode)},
 		ResponseModesSupported: []string{string(protocol.ResponseModeQuery), string(protocol.ResponseModeFormPost)},
@@ -65,8 +68,10 @@ func (p *Provider) describe() (document, error) {
 		IDTokenAlgorithms:      []string{string(jose.RS256)},
 		TokenAuthMethods:       authMethods,
 		RevocationAuthMethods:  authMethods,
-		CodeChallengeMethods:   []string{string(protocol.CodeChallengeMethodS256)},
-		ClaimsSupported:        []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "amr"},
+		// RFC 7662 §2.1: nobody may scan for tokens, so there is no "none" here.
+		IntrospectionAuthMethods: authMethods[:2],
+		CodeChallengeMethods:     []string{string(protocol.CodeChallengeMethodS256)},
+		ClaimsSupported:          []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "amr"},
 	}
 	// A client may ask for every scope that it finds here, and then get
 	// refresh tokens that nobody wanted.
@@ -75,6 +80,10 @@ func (p *Provider) describe() (document, error) {
 	}
 	if p.clients.some(func(c *Client) bool { return c.Refresh != RefreshNever }) {
 		m.GrantTypesSupported = append(m.GrantTypesSupported, string(protocol.GrantTypeRefreshToken))
+	}
+	// OpenID Connect Core 1.0 §8: a sub that no other client sees is pairwise.
+	if p.clients.some(func(c *Client) bool { return c.Subject != SubjectVisit }) {
+		m.SubjectTypesSupported = append(m.SubjectTypesSupported, "pairwise")
 	}
 	if p.clients.some(func(c *Client) bool { return c.QueuePosition }) {
 		m.ClaimsSupported = append(m.ClaimsSupported, "queue_position")

@@ -17,6 +17,7 @@
 //	/authorize   GET, POST             starts a login
 //	/token       POST                  code or refresh token for tokens
 //	/userinfo    GET, POST             the claims again (also /userInfo)
+//	/introspect  POST                  tells a client whether its token is good
 //	/revoke      POST                  ends a client's grant
 //	/logout      GET, POST             ends the visit
 //
@@ -51,13 +52,14 @@
 // An authorization code is 256 random bits, stored as a keyed hash and bound to
 // client, redirect URI and PKCE challenge. Access and refresh tokens are sealed
 // values that name a grant and have no row of their own; the grant lives in the
-// queue, and everything that a token is good for ends with it. ID tokens are
-// JWTs. Stealing the store yields no code and no token; stealing the secrets
+// queue, and everything that a token is good for ends with it. An access token
+// in the JWT format carries such a value as its jti, which is worth nothing
+// without the signature around it. ID tokens are JWTs. Stealing the store yields no code and no token; stealing the secrets
 // lets the thief open and make seals, but not sign ID tokens.
 //
 // # The library beneath
 //
-// Token, userinfo and revocation requests run through the server of
+// Token, userinfo, introspection and revocation requests run through the server of
 // github.com/zitadel/oidc, behind doors of our own that read the form,
 // authenticate the client and hand on only what they have looked at. That
 // closes what the library leaves open: GET and secrets in the query at the

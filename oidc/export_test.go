@@ -9,7 +9,7 @@ import (
 
 // Tokens opens access and refresh tokens for tests.
 func (p *Provider) Tokens(token string) (access, refresh error) {
-	_, access = p.openAccess(p.queue.Now(), token)
+	_, access = openAccess(p.accessSeal, p.queue.Now(), token)
 	_, refresh = p.openRefresh(p.queue.Now(), token)
 	return access, refresh
 }
@@ -21,13 +21,13 @@ func (p *Provider) RoundTrip(t *testing.T, subject string, generation int64, gra
 	now := p.queue.Now()
 	h := handle{
 		client: clientMark{1, 2, 3}, subject: subject, generation: generation, grant: grant,
-		expires: now.Truncate(time.Second).UTC(),
+		expires: now.Truncate(time.Second).UTC(), offline: offline,
 	}
 	equal := cmp.AllowUnexported(handle{})
-	access, err := p.sealAccess(now, h)
+	access, err := sealAccess(p.accessSeal, now, h)
 	if err != nil {
 		// What can't be packed is refused instead of mangled.
-		if _, packErr := h.encode(); packErr == nil {
+		if _, packErr := h.encode(0); packErr == nil {
 			t.Fatal(err)
 		}
 		return
@@ -35,11 +35,12 @@ func (p *Provider) RoundTrip(t *testing.T, subject string, generation int64, gra
 	if len(access) >= 100 {
 		t.Errorf("an access token of %d characters", len(access))
 	}
-	got, err := p.openAccess(now, access)
+	got, err := openAccess(p.accessSeal, now, access)
 	if diff := cmp.Diff(h, got, equal); diff != "" || err != nil {
 		t.Errorf("access token: %v, %s", err, diff)
 	}
-	h.expires, h.number, h.offline = time.Time{}, number, offline
+	h.expires, h.number = time.Time{}, number
+	h.pseudonym = pseudonym{1, 2, 3}
 	refresh, err := p.sealRefresh(now, h)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +49,7 @@ func (p *Provider) RoundTrip(t *testing.T, subject string, generation int64, gra
 	if diff := cmp.Diff(h, got, equal); diff != "" || err != nil {
 		t.Errorf("refresh token: %v, %s", err, diff)
 	}
-	if _, err := p.openAccess(now, refresh); err == nil {
+	if _, err := openAccess(p.accessSeal, now, refresh); err == nil {
 		t.Error("a refresh token opens as an access token")
 	}
 	if _, err := p.openRefresh(now, access); err == nil {

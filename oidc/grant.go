@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	protocol "github.com/zitadel/oidc/v3/pkg/oidc"
@@ -14,6 +15,9 @@ type grantee struct {
 	visitor Visitor
 	grant   Grant
 	offline bool // scope offline_access was granted
+	// pseudonym is the sub that the grant began with, if its client sees another
+	// than the request ID.
+	pseudonym pseudonym
 }
 
 // redeem answers a token request for an authorization code.
@@ -43,7 +47,7 @@ func (p *Provider) redeem(ctx context.Context, client *Client, request *protocol
 	if err != nil {
 		return nil, badGrant("The code is not valid.", err)
 	}
-	return p.tokens(ctx, grantee{client, redemption.Visitor, redemption.Grant, payload.offline}, payload.nonce)
+	return p.tokens(ctx, grantee{client, redemption.Visitor, redemption.Grant, payload.offline, payload.pseudonym}, payload.nonce)
 }
 
 // takeCode takes a code from the queue, under whichever secret it was made.
@@ -87,7 +91,7 @@ func (p *Provider) renew(ctx context.Context, client *Client, token string) (any
 	}
 	// OpenID Connect Core 1.0 §12.2: the new ID token has no nonce and keeps
 	// auth_time, which is the grant's.
-	return p.tokens(ctx, grantee{client, visitor, grant, h.offline}, "")
+	return p.tokens(ctx, grantee{client, visitor, grant, h.offline, h.pseudonym}, "")
 }
 
 // tokens makes the answer of the token endpoint.
@@ -106,8 +110,9 @@ func (p *Provider) tokens(ctx context.Context, g grantee, nonce string) (any, *E
 		expires:    expires,
 		number:     g.grant.Number,
 		offline:    g.offline,
+		pseudonym:  g.pseudonym,
 	}
-	access, err := p.sealAccess(now, h)
+	access, err := p.accessToken(ctx, g, h, now)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -137,29 +142,36 @@ type userClaims struct {
 
 // describeVisitor answers a userinfo request.
 func (p *Provider) describeVisitor(ctx context.Context, token string) (any, *Error) {
-	now := p.queue.Now()
-	h, err := p.openAccess(now, token)
-	if err != nil || !now.Before(h.expires) {
+	h, err := p.openAccessToken(p.queue.Now(), token)
+	if err != nil {
 		return nil, badToken(err)
 	}
-	client := p.clients.byMark[h.client]
-	if client == nil {
-		return nil, badToken(nil)
-	}
-	visitor, grant, err := p.queue.Grant(ctx, client.Room, h.subject, h.generation, h.grant)
-	switch {
-	case errors.Is(err, ErrNoVisitor):
+	g, err := p.grantee(ctx, h)
+	if err != nil {
 		return nil, badToken(err)
-	case err != nil:
-		return nil, unavailable(err)
-	case grant.Client != client.ID:
-		return nil, badToken(nil)
 	}
-	claims := userClaims{Subject: visitor.Subject}
-	if client.QueuePosition {
-		claims.QueuePosition = visitor.Position
+	claims := userClaims{Subject: g.subject()}
+	if g.client.QueuePosition {
+		claims.QueuePosition = g.visitor.Position
 	}
 	return claims, nil
+}
+
+// grantee looks up the live grant that a token names. Its errors wrap
+// [ErrNoVisitor] if there is none, or say that the line can't answer.
+func (p *Provider) grantee(ctx context.Context, h handle) (grantee, error) {
+	client := p.clients.byMark[h.client]
+	if client == nil {
+		return grantee{}, fmt.Errorf("client of a token: %w", ErrNoVisitor)
+	}
+	visitor, grant, err := p.queue.Grant(ctx, client.Room, h.subject, h.generation, h.grant)
+	if err != nil {
+		return grantee{}, err
+	}
+	if grant.Client != client.ID {
+		return grantee{}, fmt.Errorf("grant of another client: %w", ErrNoVisitor)
+	}
+	return grantee{client, visitor, grant, h.offline, h.pseudonym}, nil
 }
 
 // revokeToken ends the grant of an access or refresh token. The token's kind is
@@ -171,9 +183,13 @@ func (p *Provider) revokeToken(ctx context.Context, client *Client, token string
 	now := p.queue.Now()
 	h, err := p.openRefresh(now, token)
 	if err != nil {
-		if h, err = p.openAccess(now, token); err != nil || !now.Before(h.expires) {
-			return nil
-		}
+		h, err = p.openAccessToken(now, token)
+	}
+	switch {
+	case errors.Is(err, errNoKeys):
+		return unavailable(err)
+	case err != nil:
+		return nil
 	}
 	if h.client != client.mark() {
 		return nil
@@ -191,7 +207,11 @@ func badGrant(description string, cause error) *Error {
 	return &Error{Code: InvalidGrant, Description: description, Cause: cause}
 }
 
-// badToken is the answer to an access token that is not good.
+// badToken is the answer to an access token for which openAccessToken or
+// grantee returned cause.
 func badToken(cause error) *Error {
+	if !isDead(cause) {
+		return unavailable(cause)
+	}
 	return &Error{Code: InvalidToken, Description: "The access token is not valid any more.", Cause: cause}
 }

@@ -65,6 +65,34 @@ func testClients() []oidc.Client {
 			RedirectURIs: []string{"https://plain.example.com/cb"},
 			Refresh:      oidc.RefreshNever,
 		},
+		{
+			ID:           "forum",
+			SecretHashes: [][32]byte{sha256.Sum256([]byte("forum-secret"))},
+			Room:         "sale",
+			RedirectURIs: []string{"https://forum.example.com/cb"},
+			Subject:      oidc.SubjectBrowser,
+		},
+		{
+			ID:           "club",
+			SecretHashes: [][32]byte{sha256.Sum256([]byte("club-secret"))},
+			Room:         "sale",
+			RedirectURIs: []string{"https://club.example.com/cb"},
+			Subject:      oidc.SubjectBrowser,
+		},
+		{
+			ID:           "gate",
+			SecretHashes: [][32]byte{sha256.Sum256([]byte("gate-secret"))},
+			Room:         "sale",
+			RedirectURIs: []string{"https://gate.example.com/cb"},
+			Subject:      oidc.SubjectInsecureShared,
+		},
+		{
+			ID:           "api",
+			SecretHashes: [][32]byte{sha256.Sum256([]byte("api-secret"))},
+			Room:         "sale",
+			RedirectURIs: []string{"https://api.example.com/cb"},
+			AccessToken:  oidc.AccessTokenJWT,
+		},
 	}
 }
 
@@ -335,6 +363,45 @@ func (w *world) exchange(code string, changes ...string) tokenReply {
 	return w.post("/token", form)
 }
 
+// as are the changes of [request] by which another client than "shop" asks.
+func as(client string, changes ...string) []string {
+	return append([]string{"client_id", client, "redirect_uri", "https://" + client + ".example.com/cb"}, changes...)
+}
+
+// tokensOf logs a browser in at one of the clients whose secret is "ID-secret"
+// and returns all three tokens.
+func (b *browser) tokensOf(client string) tokenReply {
+	b.w.t.Helper()
+	code := b.login(request(as(client, "scope", "openid offline_access")...))
+	got := b.w.exchange(code, as(client, "client_secret", client+"-secret")...)
+	if got.StatusCode != http.StatusOK || got.AccessToken == "" || got.RefreshToken == "" || got.IDToken == "" {
+		b.w.t.Fatalf("%s: status %d, body %s", client, got.StatusCode, got.body)
+	}
+	return got
+}
+
+// refresh is a token request of such a client with a refresh token.
+func (w *world) refresh(client, token string) tokenReply {
+	w.t.Helper()
+	return w.exchange("", as(client, "client_secret", client+"-secret", "redirect_uri", "", "code", "",
+		"grant_type", "refresh_token", "refresh_token", token)...)
+}
+
+// introspect asks about a token in the name of a client and returns what is
+// said.
+func (w *world) introspect(client, secret, token string) map[string]any {
+	w.t.Helper()
+	got := w.post("/introspect", url.Values{"token": {token}}, "Authorization", basic(client, url.QueryEscape(secret)))
+	if got.StatusCode != http.StatusOK || got.Header.Get("Cache-Control") != "no-store" {
+		w.t.Fatalf("introspect: status %d, header %v, body %s", got.StatusCode, got.Header, got.body)
+	}
+	var values map[string]any
+	if err := json.Unmarshal([]byte(got.body), &values); err != nil {
+		w.t.Fatal(err)
+	}
+	return values
+}
+
 // claims reads an ID token without looking at its signature.
 func claims(t testing.TB, token string) map[string]any {
 	t.Helper()
@@ -376,9 +443,15 @@ func serveForm(provider *oidc.Provider, path string, form url.Values) *httptest.
 // serveLogout sends a logout with the cookies of a browser to another provider
 // than the one that listens.
 func serveLogout(provider *oidc.Provider, b *browser, hint string) *httptest.ResponseRecorder {
+	return serveWithCookies(provider, b, "/line/logout?id_token_hint="+hint)
+}
+
+// serveWithCookies sends a GET with the cookies of a browser to another provider
+// than the one that listens.
+func serveWithCookies(provider *oidc.Provider, b *browser, path string) *httptest.ResponseRecorder {
 	router := mux.NewRouter()
 	provider.Mount(router)
-	r := httptest.NewRequest(http.MethodGet, "/line/logout?id_token_hint="+hint, nil)
+	r := httptest.NewRequest(http.MethodGet, path, nil)
 	issuer, _ := url.Parse(b.w.issuer)
 	for _, cookie := range b.client.Jar.Cookies(issuer) {
 		r.AddCookie(cookie)

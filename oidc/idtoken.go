@@ -40,7 +40,7 @@ type idToken struct {
 func (p *Provider) signIDToken(ctx context.Context, g grantee, nonce, accessToken string, now, expires time.Time) (string, error) {
 	claims := idToken{
 		Issuer:          p.issuer,
-		Subject:         g.visitor.Subject,
+		Subject:         g.subject(),
 		Audience:        g.client.ID,
 		Expiry:          expires.Unix(),
 		IssuedAt:        now.Unix(),

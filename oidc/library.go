@@ -75,9 +75,10 @@ func (p *Provider) forward(w http.ResponseWriter, r *http.Request, client *Clien
 // CORS rules are switched off: they allow every origin, with credentials.
 func (p *Provider) newLibrary() http.Handler {
 	return op.RegisterServer(library{provider: p}, op.Endpoints{
-		Token:      op.NewEndpoint(pathToken),
-		Userinfo:   op.NewEndpoint(pathUserinfo),
-		Revocation: op.NewEndpoint(pathRevoke),
+		Token:         op.NewEndpoint(pathToken),
+		Userinfo:      op.NewEndpoint(pathUserinfo),
+		Revocation:    op.NewEndpoint(pathRevoke),
+		Introspection: op.NewEndpoint(pathIntrospect),
 	}, op.WithServerCORSOptions(nil))
 }
 
@@ -116,6 +117,12 @@ func (l library) UserInfo(ctx context.Context, r *op.Request[protocol.UserInfoRe
 func (l library) Revocation(ctx context.Context, r *op.ClientRequest[protocol.RevocationRequest]) (*op.Response, error) {
 	x := exchangeOf(ctx)
 	return x.answer(nil, l.provider.revokeToken(ctx, x.client, r.Data.Token))
+}
+
+// Introspect says whether a token of the asking client is good.
+func (l library) Introspect(ctx context.Context, r *op.Request[op.IntrospectionRequest]) (*op.Response, error) {
+	x := exchangeOf(ctx)
+	return x.answer(l.provider.inspect(ctx, x.client, r.Data.Token))
 }
 
 // answer gives the library what to write, or keeps the fault for the door. The

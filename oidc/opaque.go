@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// maxToken bounds what is accepted as an access or refresh token, in
-// characters. Ours have less than 120.
+// maxToken bounds what is accepted as a sealed token, in characters. Ours have
+// less than 130.
 const maxToken = 512
 
 // handle is what an access or refresh token says: which grant it belongs to.
@@ -23,16 +23,22 @@ type handle struct {
 	grant      uint64
 	expires    time.Time // access tokens: in whole seconds
 	number     uint32    // refresh tokens: which of the grant's
-	offline    bool      // refresh tokens: scope offline_access was granted
+	offline    bool      // scope offline_access was granted
+	pseudonym  pseudonym // the sub that the client sees; none for the client's own rule
 }
 
-// handleSize is the size of the part that both kinds of token have: mark,
-// subject, generation in 48 bits, and grant.
-const handleSize = 8 + 16 + 6 + 8
+// handleSize is the size of a handle without a pseudonym: mark, subject,
+// generation in 48 bits, grant, expiry or number, and flags.
+const handleSize = 8 + 16 + 6 + 8 + 4 + 1
 
-// encode lays out what both kinds of token have. The numbers have fixed sizes,
-// so that an access token stays below 100 characters.
-func (h handle) encode() ([]byte, error) {
+// flagPseudonym says that a handle or a code payload holds a pseudonym.
+const flagPseudonym = 1 << 7
+
+// encode lays a handle out. Last is what the two kinds of token don't share:
+// the expiry of an access token, the number of a refresh token. The numbers
+// have fixed sizes, so that an access token without a pseudonym stays below 100
+// characters.
+func (h handle) encode(last uint32) ([]byte, error) {
 	subject, err := packUUID(h.subject)
 	if err != nil {
 		return nil, err
@@ -40,84 +46,88 @@ func (h handle) encode() ([]byte, error) {
 	if h.generation < 0 || h.generation >= 1<<48 {
 		return nil, errors.New("generation does not fit into a token")
 	}
-	b := make([]byte, 0, handleSize+5)
+	b := make([]byte, 0, handleSize+len(h.pseudonym))
 	b = append(b, h.client[:]...)
 	b = append(b, subject[:]...)
 	b = binary.BigEndian.AppendUint16(b, uint16(h.generation>>32))
 	b = binary.BigEndian.AppendUint32(b, uint32(h.generation))
-	return binary.BigEndian.AppendUint64(b, h.grant), nil
-}
-
-// decodeHandle reads what encode wrote, from a slice of handleSize bytes.
-func decodeHandle(b []byte) handle {
-	return handle{
-		client:     clientMark(b[:8]),
-		subject:    unpackUUID([16]byte(b[8:24])),
-		generation: int64(binary.BigEndian.Uint16(b[24:]))<<32 | int64(binary.BigEndian.Uint32(b[26:])),
-		grant:      binary.BigEndian.Uint64(b[30:]),
-	}
-}
-
-// sealAccess makes the access token of a handle.
-func (p *Provider) sealAccess(now time.Time, h handle) (string, error) {
-	b, err := h.encode()
-	if err != nil {
-		return "", fmt.Errorf("access token: %w", err)
-	}
-	b = binary.BigEndian.AppendUint32(b, uint32(h.expires.Unix()))
-	return p.accessSeal.seal(now, b)
-}
-
-// openAccess returns what an access token says, even if it has expired.
-func (p *Provider) openAccess(now time.Time, token string) (handle, error) {
-	b, err := openToken(p.accessSeal, now, token, handleSize+4)
-	if err != nil {
-		return handle{}, err
-	}
-	h := decodeHandle(b)
-	h.expires = time.Unix(int64(binary.BigEndian.Uint32(b[handleSize:])), 0).UTC()
-	return h, nil
-}
-
-// sealRefresh makes the refresh token of a handle.
-func (p *Provider) sealRefresh(now time.Time, h handle) (string, error) {
-	b, err := h.encode()
-	if err != nil {
-		return "", fmt.Errorf("refresh token: %w", err)
-	}
-	b = binary.BigEndian.AppendUint32(b, h.number)
+	b = binary.BigEndian.AppendUint64(b, h.grant)
+	b = binary.BigEndian.AppendUint32(b, last)
 	var flags byte
 	if h.offline {
 		flags |= flagOffline
 	}
-	return p.refreshSeal.seal(now, append(b, flags))
+	if h.pseudonym.isNone() {
+		return append(b, flags), nil
+	}
+	return append(append(b, flags|flagPseudonym), h.pseudonym[:]...), nil
+}
+
+// decodeHandle reads what encode wrote.
+func decodeHandle(b []byte) (h handle, last uint32, err error) {
+	if len(b) < handleSize {
+		return handle{}, 0, errMalformed
+	}
+	flags, rest := b[handleSize-1], b[handleSize:]
+	h = handle{
+		client:     clientMark(b[:8]),
+		subject:    unpackUUID([16]byte(b[8:24])),
+		generation: int64(binary.BigEndian.Uint16(b[24:]))<<32 | int64(binary.BigEndian.Uint32(b[26:])),
+		grant:      binary.BigEndian.Uint64(b[30:]),
+		offline:    flags&flagOffline != 0,
+	}
+	if flags&flagPseudonym != 0 && len(rest) == len(h.pseudonym) {
+		h.pseudonym, rest = pseudonym(rest), nil
+	}
+	if len(rest) != 0 {
+		return handle{}, 0, errMalformed
+	}
+	return h, binary.BigEndian.Uint32(b[38:]), nil
+}
+
+// sealAccess seals the handle of an access token: with accessSeal it is an
+// opaque token by itself.
+func sealAccess(s *sealer, now time.Time, h handle) (string, error) {
+	b, err := h.encode(uint32(h.expires.Unix()))
+	if err != nil {
+		return "", fmt.Errorf("access token: %w", err)
+	}
+	return s.seal(now, b)
+}
+
+// openAccess returns the handle of an access token, even if it has expired.
+func openAccess(s *sealer, now time.Time, token string) (handle, error) {
+	h, expires, err := openToken(s, now, token)
+	h.expires = time.Unix(int64(expires), 0).UTC()
+	return h, err
+}
+
+// sealRefresh makes the refresh token of a handle.
+func (p *Provider) sealRefresh(now time.Time, h handle) (string, error) {
+	b, err := h.encode(h.number)
+	if err != nil {
+		return "", fmt.Errorf("refresh token: %w", err)
+	}
+	return p.refreshSeal.seal(now, b)
 }
 
 // openRefresh returns what a refresh token says.
 func (p *Provider) openRefresh(now time.Time, token string) (handle, error) {
-	b, err := openToken(p.refreshSeal, now, token, handleSize+5)
-	if err != nil {
-		return handle{}, err
-	}
-	h := decodeHandle(b)
-	h.number = binary.BigEndian.Uint32(b[handleSize:])
-	h.offline = b[handleSize+4]&flagOffline != 0
-	return h, nil
+	h, number, err := openToken(p.refreshSeal, now, token)
+	h.number = number
+	return h, err
 }
 
-// openToken opens a sealed token of a known size.
-func openToken(s *sealer, now time.Time, token string, size int) ([]byte, error) {
+// openToken opens a sealed token.
+func openToken(s *sealer, now time.Time, token string) (handle, uint32, error) {
 	if len(token) > maxToken {
-		return nil, errBroken
+		return handle{}, 0, errBroken
 	}
 	b, err := s.open(now, token)
 	if err != nil {
-		return nil, err
+		return handle{}, 0, err
 	}
-	if len(b) != size {
-		return nil, errMalformed
-	}
-	return b, nil
+	return decodeHandle(b)
 }
 
 // packUUID packs a request ID, which has the shape of a UUID in lower case.

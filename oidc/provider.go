@@ -34,6 +34,7 @@ const (
 	labelToken   = "anteroom/token/v1" //nolint:gosec // a label
 	labelRefresh = "anteroom/refresh/v1"
 	labelSession = "anteroom/sid/v1"
+	labelSubject = "anteroom/sub/v1"
 )
 
 // Options is what a provider is made of. Logger and WaitPath may be left out.
@@ -75,10 +76,12 @@ type Provider struct {
 	pendingSeal *sealer // logins that came by POST and are not bound yet
 	keptSeal    *sealer // logins too long for a URL
 	logoutSeal  *sealer // what a logout page asks about
-	accessSeal  *sealer
+	accessSeal  *sealer // opaque access tokens
+	jwtSeal     *sealer // the part of a JWT access token that names the grant
 	refreshSeal *sealer
 	codeKeys    [][]byte // newest first, as are all keys
 	sessionKeys [][]byte
+	subjectKeys [][]byte
 
 	discovery document
 	keySet    keySetDocument
@@ -126,11 +129,13 @@ func New(options Options) (*Provider, error) {
 		keptSeal:    newSealer(options.Secrets, labelSeal, "kept", 2),
 		logoutSeal:  newSealer(options.Secrets, labelSeal, "logout", 1),
 		accessSeal:  newSealer(options.Secrets, labelToken, "access", tokenDays),
+		jwtSeal:     newSealer(options.Secrets, labelToken, "jwt", tokenDays),
 		refreshSeal: newSealer(options.Secrets, labelRefresh, "refresh", tokenDays),
 		codeKeys:    options.Secrets.Derive(labelCode, 32),
 		sessionKeys: options.Secrets.Derive(labelSession, 32),
+		subjectKeys: options.Secrets.Derive(labelSubject, 32),
 	}
-	if len(p.codeKeys) == 0 || len(p.sessionKeys) == 0 {
+	if len(p.codeKeys) == 0 || len(p.sessionKeys) == 0 || len(p.subjectKeys) == 0 {
 		return nil, errors.New("openid provider: no secret to derive keys from")
 	}
 	if p.logger == nil {
@@ -168,13 +173,14 @@ func checkIssuer(issuer string) (*url.URL, error) {
 
 // Paths of the endpoints, below the issuer.
 const (
-	pathDiscovery = "/.well-known/openid-configuration"
-	pathKeys      = "/.well-known/jwks.json"
-	pathAuthorize = "/authorize"
-	pathToken     = "/token"
-	pathUserinfo  = "/userinfo"
-	pathRevoke    = "/revoke"
-	pathLogout    = "/logout"
+	pathDiscovery  = "/.well-known/openid-configuration"
+	pathKeys       = "/.well-known/jwks.json"
+	pathAuthorize  = "/authorize"
+	pathToken      = "/token"
+	pathUserinfo   = "/userinfo"
+	pathRevoke     = "/revoke"
+	pathIntrospect = "/introspect"
+	pathLogout     = "/logout"
 )
 
 // Mount adds the endpoints to router, which must see whole paths, those of the
@@ -191,8 +197,9 @@ func (p *Provider) Mount(router *mux.Router) {
 		pathToken:    p.openToScripts(methods{http.MethodPost: p.token}),
 		pathUserinfo: p.openToScripts(methods{http.MethodGet: p.userinfo, http.MethodPost: p.userinfo}),
 		// Some relying parties are configured with the other spelling.
-		"/userInfo": p.openToScripts(methods{http.MethodGet: p.userinfo, http.MethodPost: p.userinfo}),
-		pathRevoke:  methods{http.MethodPost: p.revoke},
+		"/userInfo":    p.openToScripts(methods{http.MethodGet: p.userinfo, http.MethodPost: p.userinfo}),
+		pathRevoke:     methods{http.MethodPost: p.revoke},
+		pathIntrospect: methods{http.MethodPost: p.introspect},
 		pathLogout: methods{
 			http.MethodGet:  p.logout,
 			http.MethodHead: takeNothing,

@@ -26,8 +26,9 @@ var (
 type Visitor struct {
 	// Room is the line that the visitor stood in.
 	Room string
-	// Subject is the visitor's request ID, the sub of every token. It has the
-	// shape of a UUID in lower case.
+	// Subject is the visitor's request ID, by which tokens find the session, and
+	// the sub that clients see unless their [Client] Subject says otherwise. It has
+	// the shape of a UUID in lower case.
 	Subject string
 	// Generation is the life of the room that the place belongs to, from 0 to
 	// 2^48-1.
@@ -116,6 +117,11 @@ type Queue interface {
 	// number. While grace is true the predecessor is accepted again for 60
 	// seconds until its successor is used, and yields the same successor. Any
 	// older number ends the grant and returns an error wrapping [ErrReplayed].
+	//
+	// Grace is false for public clients. One whose reply was lost has thus no
+	// token that works, and its repetition ends the grant: from here it can't be
+	// told from a thief's. The way on is a new authorization request, which is
+	// answered at once while the session lives.
 	Rotate(ctx context.Context, room string, subject string, generation int64, grant uint64, number uint32, grace bool) (Visitor, Grant, error)
 
 	// Revoke ends one grant. The session ends with its last grant, which frees

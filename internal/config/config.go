@@ -254,7 +254,10 @@ type Client struct {
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris"`
 
 	// Refresh says when the client gets a refresh token: never, for the scope
-	// offline_access, or always.
+	// offline_access, or always. Each use of one yields its successor. A client
+	// with a secret may repeat a request whose answer got lost, within 60 seconds; a
+	// public client can't, as anybody might be repeating it: its visitors are
+	// sent to log in again, which is silent while they are admitted.
 	Refresh Refresh `yaml:"refresh" default:"offline_access" enum:"never|offline_access|always"`
 
 	// Release says when a visit that this client ended, by revoking its tokens or
@@ -265,6 +268,21 @@ type Client struct {
 	// AccessTokenTTL is how long an access token is valid.
 	AccessTokenTTL time.Duration `yaml:"access_token_ttl" default:"15m" min:"1s" max:"24h"`
 
+	// AccessToken is the format of access tokens: opaque is short and means
+	// something to this server alone; jwt is a signed token after RFC 9068, with
+	// the issuer as its audience, for resource servers that check tokens by
+	// themselves. Those learn only from /introspect or /userinfo that a visit
+	// has ended early.
+	AccessToken AccessToken `yaml:"access_token" default:"opaque" enum:"opaque|jwt"`
+
+	// Subject says whom the claim sub stands for. With visit, each visit is a user
+	// of its own. With browser, a browser keeps its sub over all its visits, and no
+	// two clients see the same; a new master secret changes it once. With
+	// insecure_shared, all visitors have one sub: whatever the client keeps by
+	// sub, such as an account or a basket, is then seen by everybody, so it is
+	// for clients that only open a gate.
+	Subject Subject `yaml:"subject" default:"visit" enum:"visit|browser|insecure_shared"`
+
 	// QueuePosition adds the claim queue_position to what the client learns of a
 	// visitor.
 	QueuePosition bool `yaml:"queue_position" default:"true"`
@@ -273,6 +291,25 @@ type Client struct {
 	// It is zero for a public client, which must be asked for with Public.
 	SecretHash [32]byte `yaml:"-"`
 }
+
+// AccessToken is the format of a client's access tokens.
+type AccessToken string
+
+// The choices for [Client] AccessToken.
+const (
+	AccessTokenOpaque AccessToken = "opaque"
+	AccessTokenJWT    AccessToken = "jwt"
+)
+
+// Subject says whom a client's sub stands for.
+type Subject string
+
+// The choices for [Client] Subject.
+const (
+	SubjectVisit          Subject = "visit"
+	SubjectBrowser        Subject = "browser"
+	SubjectInsecureShared Subject = "insecure_shared"
+)
 
 // Release says when a visit that a client ended makes room for the next.
 type Release string

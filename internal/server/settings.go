@@ -43,6 +43,7 @@ func clients(c *config.Config) []oidc.Client {
 			ID: client.ID, Public: client.Public, Room: client.Room,
 			RedirectURIs: client.RedirectURIs, PostLogoutRedirectURIs: client.PostLogoutRedirectURIs,
 			Refresh: oidc.Refresh(client.Refresh), AccessTokenTTL: client.AccessTokenTTL,
+			AccessToken: oidc.AccessTokenFormat(client.AccessToken), Subject: oidc.Subject(client.Subject),
 			QueuePosition: client.QueuePosition,
 		}
 		if !client.Public {
