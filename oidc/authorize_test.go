@@ -283,12 +283,14 @@ func TestAuthorizeSendsTheCrowdToTheWaitingPage(t *testing.T) {
 	w := newWorld(t)
 	w.open.Store(false)
 	b := w.newBrowser()
-	r := b.do(http.MethodGet, "/authorize?"+request().Encode(), nil)
+	// As long as that, it can't stand in a seal by chance.
+	const state = "a-state-of-the-client"
+	r := b.do(http.MethodGet, "/authorize?"+request("state", state).Encode(), nil)
 	location := r.Header.Get("Location")
 	if r.StatusCode != http.StatusSeeOther || !strings.HasPrefix(location, "/line/wait?login=") || len(r.Cookies()) != 1 {
 		t.Fatalf("status %d, location %s, cookies %v", r.StatusCode, location, r.Cookies())
 	}
-	for _, plain := range []string{"xyz", "shop.example", "n-0S6"} {
+	for _, plain := range []string{state, "shop.example", "n-0S6_WzA2Mj"} {
 		if strings.Contains(location, plain) {
 			t.Errorf("the URL shows %q", plain)
 		}
@@ -299,7 +301,7 @@ func TestAuthorizeSendsTheCrowdToTheWaitingPage(t *testing.T) {
 	}
 	w.line.sleep(47 * time.Hour)
 	w.open.Store(true)
-	if a := b.follow(b.do(http.MethodGet, a.last.Request.URL.String(), nil)); a.values.Get("code") == "" || a.values.Get("state") != "xyz" {
+	if a := b.follow(b.do(http.MethodGet, a.last.Request.URL.String(), nil)); a.values.Get("code") == "" || a.values.Get("state") != state {
 		t.Errorf("after 47 hours: %+v", a)
 	}
 }
