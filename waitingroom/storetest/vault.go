@@ -105,9 +105,10 @@ func keepLives(s *site) {
 	}
 }
 
-func (s *site) swap(name, old, value string) string {
+// swap swaps the value under "key".
+func (s *site) swap(old, value string) string {
 	s.Helper()
-	kept, err := s.Store.Swap(s.Context(), name, []byte(old), []byte(value))
+	kept, err := s.Store.Swap(s.Context(), "key", []byte(old), []byte(value))
 	s.must(err)
 	return string(kept)
 }
@@ -116,14 +117,14 @@ func swaps(s *site) {
 	_, err := s.Store.Swap(s.Context(), "key", nil, []byte("x"))
 	s.isNotKept(err)
 	s.keep("key", "first", 0)
-	s.same("kept, as nobody knew it", s.swap("key", "other", "second"), "first")
-	s.same("swapped", s.swap("key", "first", "second"), "second")
-	s.same("swapped again after a lost reply", s.swap("key", "first", "second"), "second")
-	s.same("kept, as it has changed meanwhile", s.swap("key", "first", "third"), "second")
+	s.same("kept, as nobody knew it", s.swap("other", "second"), "first")
+	s.same("swapped", s.swap("first", "second"), "second")
+	s.same("swapped again after a lost reply", s.swap("first", "second"), "second")
+	s.same("kept, as it has changed meanwhile", s.swap("first", "third"), "second")
 	value, _ := s.kept("key")
 	s.same("kept", value, "second")
-	s.same("swapped for an empty one", s.swap("key", "second", ""), "")
-	s.same("swapped for the first", s.swap("key", "", "first"), "first")
+	s.same("swapped for an empty one", s.swap("second", ""), "")
+	s.same("swapped for the first", s.swap("", "first"), "first")
 }
 
 func swapRaces(s *site) {
@@ -150,7 +151,7 @@ func swapRaces(s *site) {
 func swapLives(s *site) {
 	s.keep("key", "first", time.Minute)
 	s.Tick(30 * time.Second)
-	s.swap("key", "first", "second")
+	s.swap("first", "second")
 	s.Tick(30 * time.Second)
 	_, err := s.Store.Swap(s.Context(), "key", []byte("second"), []byte("third"))
 	s.isNotKept(err)
