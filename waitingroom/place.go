@@ -69,17 +69,21 @@ func (r *Room) Standing(ctx context.Context, t Ticket) (Standing, error) {
 
 // Lookup says how a place stands in the store at this moment.
 func (r *Room) Lookup(ctx context.Context, t Ticket) (s Standing, err error) {
-	err = r.verb(ctx, func() (c Counters, err error) {
+	err = r.verb(ctx, func(ctx context.Context) (c Counters, err error) {
 		s, c, err = r.store.Lookup(ctx, r.config.ID, t)
 		return c, err
 	})
 	return s, err
 }
 
-// verb runs a verb, again if its reply was lost, and notes its counters.
-func (r *Room) verb(ctx context.Context, verb func() (Counters, error)) error {
+// verb runs a verb, again if its reply was lost, and notes its counters. A store
+// that hangs is unavailable after callTimeout, while there is still time to tell
+// the visitor so.
+func (r *Room) verb(ctx context.Context, verb func(context.Context) (Counters, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	return again(ctx, func() error {
-		c, err := verb()
+		c, err := verb(ctx)
 		if !errors.Is(err, ErrUnavailable) {
 			r.note(c)
 		}
@@ -92,7 +96,7 @@ func (r *Room) verb(ctx context.Context, verb func() (Counters, error)) error {
 func (r *Room) Claim(ctx context.Context, claim Claim) (s Session, err error) {
 	defer r.lookups.forget(claim.Ticket.ID)
 	try := func() error {
-		return r.verb(ctx, func() (c Counters, err error) {
+		return r.verb(ctx, func(ctx context.Context) (c Counters, err error) {
 			s, c, err = r.store.Claim(ctx, r.config.ID, claim)
 			return c, err
 		})
@@ -108,7 +112,7 @@ func (r *Room) Claim(ctx context.Context, claim Claim) (s Session, err error) {
 // Extend prolongs a session; see [Sessions].
 func (r *Room) Extend(ctx context.Context, id RequestID, confirm bool) (s Session, err error) {
 	defer r.lookups.forget(id)
-	err = r.verb(ctx, func() (c Counters, err error) {
+	err = r.verb(ctx, func(ctx context.Context) (c Counters, err error) {
 		s, c, err = r.store.Extend(ctx, r.config.ID, id, confirm)
 		return c, err
 	})
@@ -118,12 +122,12 @@ func (r *Room) Extend(ctx context.Context, id RequestID, confirm bool) (s Sessio
 // End ends a session; see [Sessions].
 func (r *Room) End(ctx context.Context, id RequestID, status Status, holds time.Time) error {
 	defer r.lookups.forget(id)
-	return r.verb(ctx, func() (Counters, error) { return r.store.End(ctx, r.config.ID, id, status, holds) })
+	return r.verb(ctx, func(ctx context.Context) (Counters, error) { return r.store.End(ctx, r.config.ID, id, status, holds) })
 }
 
 // TakeCode redeems a code; see [Sessions].
 func (r *Room) TakeCode(ctx context.Context, t TakeCode) (taken Taken, err error) {
-	err = r.verb(ctx, func() (c Counters, err error) {
+	err = r.verb(ctx, func(ctx context.Context) (c Counters, err error) {
 		taken, c, err = r.store.TakeCode(ctx, r.config.ID, t)
 		return c, err
 	})
@@ -133,7 +137,7 @@ func (r *Room) TakeCode(ctx context.Context, t TakeCode) (taken Taken, err error
 // Rotate moves a grant to its next refresh token; see [Sessions].
 func (r *Room) Rotate(ctx context.Context, order Rotate) (s Session, g Grant, err error) {
 	defer r.lookups.forget(order.ID)
-	err = r.verb(ctx, func() (c Counters, err error) {
+	err = r.verb(ctx, func(ctx context.Context) (c Counters, err error) {
 		s, g, c, err = r.store.Rotate(ctx, r.config.ID, order)
 		return c, err
 	})
@@ -143,14 +147,14 @@ func (r *Room) Rotate(ctx context.Context, order Rotate) (s Session, g Grant, er
 // Revoke ends a grant; see [Sessions].
 func (r *Room) Revoke(ctx context.Context, id RequestID, grant uint64, holds time.Time) error {
 	defer r.lookups.forget(id)
-	return r.verb(ctx, func() (Counters, error) { return r.store.Revoke(ctx, r.config.ID, id, grant, holds) })
+	return r.verb(ctx, func(ctx context.Context) (Counters, error) { return r.store.Revoke(ctx, r.config.ID, id, grant, holds) })
 }
 
 // Serve raises the serving counter by n places for an operator, or lowers it,
 // and returns the counters after it.
 func (r *Room) Serve(ctx context.Context, n int64) (after Counters, err error) {
 	op := NewOpID()
-	err = r.verb(ctx, func() (c Counters, err error) {
+	err = r.verb(ctx, func(ctx context.Context) (c Counters, err error) {
 		after, err = r.store.Serve(ctx, r.config.ID, Serve{By: n, Op: op})
 		return after, err
 	})
@@ -163,7 +167,7 @@ func (r *Room) Serve(ctx context.Context, n int64) (after Counters, err error) {
 // Reset empties the room and starts its next generation.
 func (r *Room) Reset(ctx context.Context) (after Counters, err error) {
 	op, expected := NewOpID(), r.Counters().Generation
-	err = r.verb(ctx, func() (c Counters, err error) {
+	err = r.verb(ctx, func(ctx context.Context) (c Counters, err error) {
 		after, err = r.store.Reset(ctx, r.config.ID, op, expected)
 		return after, err
 	})

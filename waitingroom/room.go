@@ -21,7 +21,8 @@ const (
 	sweepLimit = 1000
 	// leaseFor is how long a node runs an inlet without asking again.
 	leaseFor = 10 * time.Second
-	// callTimeout bounds the store calls of a room's own work.
+	// callTimeout bounds how long a room waits for the store, in its own work and
+	// for a visitor.
 	callTimeout = 5 * time.Second
 	// tooFarAhead is how far above the last position dealt a ticket can be
 	// before it is taken for an error rather than for evidence.
@@ -207,6 +208,8 @@ func (r *Room) accept(ctx context.Context, t Ticket, lane Lane) error {
 }
 
 func (r *Room) settle(ctx context.Context, f Floors) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	// The counters may simply have moved on since the snapshot.
 	c, err := r.store.Settle(ctx, r.config.ID, f)
 	if err != nil {

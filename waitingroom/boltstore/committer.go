@@ -126,13 +126,33 @@ func check(db *bbolt.DB) error {
 	})
 }
 
-// probe commits something that changes nothing.
+// probeSize is how much a store that comes back must be able to write: more than
+// most batches do. The pages are free afterwards, for those that come next, so
+// that a disk with no room to speak of doesn't fail them one by one.
+const probeSize = 1 << 20
+
+// probe commits something large, and takes it away again.
 func (s *Store) probe(db *bbolt.DB) error {
+	for _, change := range []func(*bbolt.Tx) error{
+		func(tx *bbolt.Tx) error {
+			return tx.Bucket([]byte(metaBucket)).Put([]byte(probeKey), make([]byte, probeSize))
+		},
+		func(tx *bbolt.Tx) error { return tx.Bucket([]byte(metaBucket)).Delete([]byte(probeKey)) },
+	} {
+		if err := s.try(db, change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// try commits a change.
+func (s *Store) try(db *bbolt.DB, change func(*bbolt.Tx) error) error {
 	tx, err := db.Begin(true)
 	if err != nil {
 		return err
 	}
-	if err = putFormat(tx); err == nil {
+	if err = change(tx); err == nil {
 		err = s.options.InjectAroundCommit(tx.Commit)
 	}
 	if err != nil {

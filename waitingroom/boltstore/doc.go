@@ -28,12 +28,13 @@
 //
 // When a commit fails, all who wait for it get [waitingroom.ErrUnavailable]:
 // the effect is unknown. The store then refuses writes, opens the file afresh,
-// checks it, tries a commit, and goes on by itself. Joins go on meanwhile below
-// the ceiling. A position that was dealt is not dealt again.
+// checks it, tries to write a megabyte, and goes on by itself once that works.
+// Joins go on meanwhile below the ceiling. A position that was dealt is not dealt
+// again.
 //
 // # The file
 //
-//	meta            format → version
+//	meta            format → version; probe while a store comes back
 //	vault           name → expiry (ms, 8 bytes, 0 for ever), value
 //	vault-expiry    expiry, name
 //	rooms/ROOM      record → JSON

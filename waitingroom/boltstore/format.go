@@ -29,6 +29,7 @@ const (
 	formatKey  = "format"
 	recordKey  = "record"
 	ceilingKey = "ceiling"
+	probeKey   = "probe"
 
 	format = 1
 )
