@@ -23,9 +23,27 @@ type Options struct {
 	// Client returns the address that a request came from, for the flood
 	// limit. Nil means that there is none.
 	Client func(*http.Request) netip.Addr
+	// Allow reports whether whoever sent a request to the private API may do that
+	// to a room. It is asked before the room is looked for, with whatever
+	// the request names. Nil allows all.
+	Allow func(r *http.Request, room string, what Action) bool
+	// Operator returns the name of whoever sent a request to the private API, for
+	// the log. Nil means that there is none.
+	Operator func(*http.Request) string
 	// Logger takes what an operator should know; nil discards it.
 	Logger *slog.Logger
 }
+
+// Action is what an order to the private API does to a room.
+type Action string
+
+// The actions.
+const (
+	// Serve moves the serving counter.
+	Serve Action = "serve"
+	// Reset ends the line and all visits.
+	Reset Action = "reset"
+)
 
 // API serves the JSON APIs. It is safe for concurrent use.
 type API struct {
@@ -33,6 +51,8 @@ type API struct {
 	public map[string]*waitingroom.Room // Those that the public API knows.
 	path   string
 	client func(*http.Request) netip.Addr
+	allow  func(*http.Request, string, Action) bool
+	who    func(*http.Request) string
 	log    *slog.Logger
 }
 
@@ -43,6 +63,8 @@ func New(o Options) *API {
 		public: make(map[string]*waitingroom.Room),
 		path:   o.PublicPath,
 		client: o.Client,
+		allow:  o.Allow,
+		who:    o.Operator,
 		log:    o.Logger,
 	}
 	for _, room := range o.Engine.Rooms() {
@@ -55,6 +77,12 @@ func New(o Options) *API {
 	}
 	if a.client == nil {
 		a.client = func(*http.Request) netip.Addr { return netip.Addr{} }
+	}
+	if a.allow == nil {
+		a.allow = func(*http.Request, string, Action) bool { return true }
+	}
+	if a.who == nil {
+		a.who = func(*http.Request) string { return "" }
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -88,7 +116,8 @@ func (a *API) Public() http.Handler {
 }
 
 // Private returns the API for operators, mounted at /private/. It asks for no
-// credentials: whoever mounts it has checked them. Preflights (OPTIONS) carry
+// credentials: whoever mounts it has checked them, and says by Options.Allow what
+// they are good for, as only here is known which room is meant. Preflights (OPTIONS) carry
 // none, change nothing and tell nothing, so they may pass unchecked.
 func (a *API) Private() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,9 +2,11 @@ package awsapi_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/anteroom-dev/anteroom/awsapi"
 	"github.com/anteroom-dev/anteroom/waitingroom"
 )
 
@@ -75,6 +77,36 @@ func TestTwoResetsAtOnceAreOne(t *testing.T) {
 	f := start(t, refusing{Store: newStore(), err: waitingroom.ErrConflict}, nil)
 	expect(t, post(f.private, "/private/reset_initial_state", jsonType, `{"event_id":"sale"}`),
 		http.StatusConflict, `{"error":"The waiting room was reset by somebody else at the same moment"}`)
+}
+
+func TestAnOrderIsRefusedWhereItIsNotAllowed(t *testing.T) {
+	var asked []string
+	f := start(t, newStore(), func(o *awsapi.Options) {
+		o.Allow = func(_ *http.Request, room string, what awsapi.Action) bool {
+			asked = append(asked, room+" "+string(what))
+			return room == "sale" && what == awsapi.Serve
+		}
+	})
+	const forbidden = `{"error":"This token does not allow that for this event"}`
+	for _, test := range []struct {
+		path, body string
+		status     int
+		want       string
+	}{
+		{"/private/increment_serving_counter", `{"event_id":"sale","increment_by":3}`, http.StatusOK, `{"serving_num":3}`},
+		{"/private/increment_serving_counter", `{"event_id":"other","increment_by":3}`, http.StatusForbidden, forbidden},
+		// Refused like a room that exists, so that nobody learns which do.
+		{"/private/increment_serving_counter", `{"event_id":"nowhere","increment_by":3}`, http.StatusForbidden, forbidden},
+		{"/private/reset_initial_state", `{"event_id":"sale"}`, http.StatusForbidden, forbidden},
+	} {
+		expect(t, post(f.private, test.path, jsonType, test.body), test.status, test.want)
+	}
+	if want := []string{"sale serve", "other serve", "nowhere serve", "sale reset"}; !slices.Equal(asked, want) {
+		t.Errorf("asked: got %q, want %q", asked, want)
+	}
+	if got, want := serving(f.public, "other"), `{"serving_counter":"0"}`; got != want {
+		t.Errorf("a refused order moved the counter: got %s, want %s", got, want)
+	}
 }
 
 func TestPrivatePathsAndMethods(t *testing.T) {

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/anteroom-dev/anteroom/internal/admin"
+	"github.com/anteroom-dev/anteroom/internal/config"
 )
 
 // connectionHelp is part of the help of all commands that talk to a server.
@@ -73,7 +76,7 @@ func (c *connection) fromConfig() (*admin.Client, error) {
 	if err != nil {
 		return nil, usage(c.command, err.Error())
 	}
-	token := settings.Management.Token
+	token := mightiest(settings.Management)
 	if token.IsZero() {
 		return nil, fmt.Errorf("no admin token in %s; the server makes one on its first start", settings.Management.TokenFile)
 	}
@@ -86,6 +89,22 @@ func (c *connection) fromConfig() (*admin.Client, error) {
 		return nil, err
 	}
 	return client, nil
+}
+
+// mightiest returns the admin token, or else the first of the tokens that may do
+// most: for all rooms before some, and by role.
+func mightiest(m config.Management) config.Secret {
+	if !m.Token.IsZero() || len(m.Tokens) == 0 {
+		return m.Token
+	}
+	might := func(t config.Token) int {
+		n := slices.Index([]config.Role{config.RoleViewer, config.RoleOperator, config.RoleAdmin}, t.Role)
+		if len(t.Rooms) == 0 {
+			n += 3
+		}
+		return n
+	}
+	return slices.MaxFunc(m.Tokens, func(a, b config.Token) int { return cmp.Compare(might(a), might(b)) }).Value
 }
 
 // reachable returns the address at which this machine reaches a listener.

@@ -66,7 +66,9 @@ func management(engine *waitingroom.Engine) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/admin/api/", admin.Rooms(engine))
 	mux.Handle("/private/", awsapi.New(awsapi.Options{Engine: engine}).Private())
-	return admin.Auth([][sha256.Size]byte{sha256.Sum256([]byte(token))}, mux)
+	return admin.Auth([]admin.Token{
+		{Hash: sha256.Sum256([]byte(token)), Access: admin.Access{Name: "admin", Role: admin.Admin}},
+	}, mux)
 }
 
 func serve(t *testing.T, h http.Handler) string {

@@ -4,17 +4,23 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/anteroom-dev/anteroom/internal/admin"
 )
 
 func TestAuthLetsThroughOnlyThoseWithAToken(t *testing.T) {
 	const missing, invalid = `Bearer realm="anteroom"`, `Bearer realm="anteroom", error="invalid_token"`
-	tokens := [][sha256.Size]byte{sha256.Sum256([]byte("first-token")), sha256.Sum256([]byte("second-token"))}
+	tokens := []admin.Token{
+		{Hash: sha256.Sum256([]byte("first-token")), Access: admin.Access{Role: admin.Viewer}},
+		{Hash: sha256.Sum256([]byte("second-token")), Access: admin.Access{Role: admin.Viewer}},
+	}
 	for _, test := range []struct {
 		name          string
-		tokens        [][sha256.Size]byte
+		tokens        []admin.Token
 		authorization string
 		query         string
 		status        int
@@ -57,5 +63,61 @@ func TestAuthLetsThroughOnlyThoseWithAToken(t *testing.T) {
 				t.Errorf("body: got %s, want %s", w.Body, want)
 			}
 		})
+	}
+}
+
+func TestATokenReachesAsFarAsItsRole(t *testing.T) {
+	everywhere := map[string]admin.Access{
+		"viewer":   {Role: admin.Viewer},
+		"operator": {Role: admin.Operator},
+		"admin":    {Role: admin.Admin},
+		"one room": {Role: admin.Admin, Rooms: []string{"sale"}},
+		"no role":  {},
+	}
+	for _, test := range []struct {
+		method, path string
+		allowed      []string
+	}{
+		{"GET", "/metrics", []string{"viewer", "operator", "admin"}},
+		{"GET", "/admin/api/rooms", []string{"viewer", "operator", "admin", "one room"}},
+		{"GET", "/admin/api/rooms/sale", []string{"viewer", "operator", "admin", "one room"}},
+		{"HEAD", "/admin/api/rooms/sale", []string{"viewer", "operator", "admin", "one room"}},
+		{"GET", "/admin/api/roomsale", []string{"viewer", "operator", "admin"}},
+		{"GET", "/admin/api/keys", []string{"viewer", "operator", "admin"}},
+		{"POST", "/private/increment_serving_counter", []string{"operator", "admin", "one room"}},
+		{"PUT", "/private/increment_serving_counter", []string{"operator", "admin", "one room"}},
+		{"POST", "/admin/api/keys", []string{"admin"}},
+		{"DELETE", "/admin/api/rooms/sale", []string{"admin", "one room"}},
+		{"BREW", "/metrics", []string{"admin"}},
+	} {
+		for name, access := range everywhere {
+			h := admin.Auth([]admin.Token{{Hash: sha256.Sum256([]byte("a-token")), Access: access}},
+				http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if diff := cmp.Diff(access, admin.AccessOf(r.Context())); diff != "" {
+						t.Errorf("access (-want +got):\n%s", diff)
+					}
+					w.WriteHeader(http.StatusNoContent)
+				}))
+			r := httptest.NewRequest(test.method, test.path, nil)
+			r.Header.Set("Authorization", "Bearer a-token")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			want := http.StatusForbidden
+			if slices.Contains(test.allowed, name) {
+				want = http.StatusNoContent
+			}
+			if w.Code != want {
+				t.Errorf("%s %s as %s: got %d, want %d", test.method, test.path, name, w.Code, want)
+			}
+			if got, want := w.Body.String(), `{"error":"this token does not allow that"}`; w.Code == http.StatusForbidden && got != want {
+				t.Errorf("%s %s as %s: got %s, want %s", test.method, test.path, name, got, want)
+			}
+		}
+	}
+}
+
+func TestARequestThatDidNotPassMayNothing(t *testing.T) {
+	if admin.AccessOf(t.Context()).May(admin.Viewer, "sale") {
+		t.Error("it may look at a room")
 	}
 }

@@ -157,6 +157,9 @@ func (c *Client) read(response *http.Response, data []byte, v any) error {
 	if response.StatusCode == http.StatusUnauthorized {
 		return fmt.Errorf("the server at %s refused the token", c.where())
 	}
+	if response.StatusCode == http.StatusForbidden {
+		return fmt.Errorf("the token does not allow that on the server at %s: its role or its rooms do not reach so far", c.where())
+	}
 	if response.StatusCode != http.StatusOK {
 		refused := &refusal{where: c.where(), status: response.StatusCode}
 		var p problem

@@ -59,6 +59,7 @@ func TestTheClientExplainsWhatWentWrong(t *testing.T) {
 		want    string
 	}{
 		{"another token", management(startEngine(t)), "the server at URL refused the token"},
+		{"a token for less", reply(403, `{"error":"x"}`), "the token does not allow that on the server at URL: "},
 		{"a website", reply(200, "<html>"), "what answers at URL is not the management listener of Anteroom: "},
 		{"a website without that page", reply(404, "<html>"), "the server at URL answered 404 Not Found"},
 		{"a server whose store is away", reply(503, `{"error":"Service Unavailable"}`), `the server at URL answered 503 Service Unavailable: "Service Unavailable"`},

@@ -50,8 +50,10 @@ type list struct {
 
 const roomsPath = "/admin/api/rooms"
 
-// Rooms serves GET /admin/api/rooms and GET /admin/api/rooms/{room}. It asks
-// for no credentials; [Auth] belongs in front.
+// Rooms serves GET /admin/api/rooms and GET /admin/api/rooms/{room}, as far as
+// the token of the request is good for the rooms: the list leaves the others out,
+// and asking for one of them is answered 403, whether it exists or not. [Auth]
+// belongs in front; without it, no room is shown.
 func Rooms(engine *waitingroom.Engine) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -59,10 +61,13 @@ func Rooms(engine *waitingroom.Engine) http.Handler {
 			fail(w, http.StatusMethodNotAllowed, "method not allowed")
 			return
 		}
+		access := AccessOf(r.Context())
 		if r.URL.Path == roomsPath {
 			all := list{Rooms: []Room{}}
 			for _, room := range engine.Rooms() {
-				all.Rooms = append(all.Rooms, describe(room))
+				if access.May(Viewer, room.Config().ID) {
+					all.Rooms = append(all.Rooms, describe(room))
+				}
 			}
 			answer(w, http.StatusOK, all)
 			return
@@ -70,6 +75,10 @@ func Rooms(engine *waitingroom.Engine) http.Handler {
 		id, ok := strings.CutPrefix(r.URL.Path, roomsPath+"/")
 		if !ok {
 			fail(w, http.StatusNotFound, "not found")
+			return
+		}
+		if !access.May(Viewer, id) {
+			forbid(w)
 			return
 		}
 		room, err := engine.Room(id)

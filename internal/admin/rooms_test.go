@@ -46,7 +46,7 @@ func TestRoomsTellsHowTheRoomsStand(t *testing.T) {
 }
 
 func TestRoomsAnswersOddRequests(t *testing.T) {
-	h := admin.Rooms(startEngine(t))
+	h := management(startEngine(t))
 	for _, test := range []struct {
 		name, method, path string
 		status             int
@@ -60,7 +60,9 @@ func TestRoomsAnswersOddRequests(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequest(test.method, test.path, nil))
+			r := httptest.NewRequest(test.method, test.path, nil)
+			r.Header.Set("Authorization", "Bearer "+token)
+			h.ServeHTTP(w, r)
 			if w.Code != test.status || w.Body.String() != test.body {
 				t.Errorf("got %d %s, want %d %s", w.Code, w.Body, test.status, test.body)
 			}

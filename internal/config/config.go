@@ -102,8 +102,11 @@ type Management struct {
 	// TokenFile names the file with the admin token, which requests carry as
 	// "Authorization: Bearer": 16 characters or more out of A-Z, a-z, 0-9 and
 	// "-._~+/=". If the file does not exist, the server creates it on its first
-	// start, readable by its owner only.
-	TokenFile string `yaml:"token_file" dynamic:"admin-token beside the store's file; with memory:, beside the configuration file"`
+	// start, readable by its owner only. It has the role admin and the name "admin".
+	TokenFile string `yaml:"token_file" dynamic:"none if there are tokens; else admin-token beside the store's file or, with memory:, beside the configuration file"`
+
+	// Tokens lists further tokens, each for somebody who is to do only part of it.
+	Tokens []Token `yaml:"tokens"`
 
 	// TLS makes the management listener speak HTTPS.
 	TLS TLS `yaml:"tls"`
@@ -113,9 +116,42 @@ type Management struct {
 	InsecurePlaintext bool `yaml:"insecure_plaintext" default:"false"`
 
 	// Token is the admin token, from TokenFile or ANTEROOM_MANAGEMENT_TOKEN. If it
-	// is empty, the server makes one and writes it to TokenFile.
+	// is empty, the server makes one and writes it to TokenFile, unless that is
+	// empty as well.
 	Token Secret `yaml:"-"`
 }
+
+// Token is a credential for the management listener, beside or in place of the
+// admin token.
+type Token struct {
+	// Name says in the log whose order it was: 1 to 50 of A-Z, a-z, 0-9 and "._@-",
+	// and not "admin" if there is a token_file.
+	Name string `yaml:"name" required:"true"`
+
+	// File names the file with the token, in the same form as token_file. It must exist.
+	File string `yaml:"file" required:"true"`
+
+	// Role says what the token is good for: viewer may look, at metrics too;
+	// operator may move the line as well; admin may do everything.
+	Role Role `yaml:"role" required:"true" enum:"viewer|operator|admin"`
+
+	// Rooms lists the ids of the rooms that the token is good for. Without any it
+	// is good for all, and for what belongs to no room, such as metrics.
+	Rooms []string `yaml:"rooms"`
+
+	// Value is the token itself, from File.
+	Value Secret `yaml:"-"`
+}
+
+// Role is what a [Token] is good for.
+type Role string
+
+// The choices for [Token] Role.
+const (
+	RoleViewer   Role = "viewer"
+	RoleOperator Role = "operator"
+	RoleAdmin    Role = "admin"
+)
 
 // Store says where the state is kept.
 type Store struct {

@@ -90,10 +90,16 @@ func (l *loader) resolve(c *Config) {
 	case c.Store.Path != "":
 		c.SecretFile = filepath.Join(beside, "master-secret")
 	}
-	if c.Management.TokenFile != "" {
+	switch {
+	case c.Management.TokenFile != "":
 		c.Management.TokenFile = l.absolute(c.Management.TokenFile)
-	} else {
+	case len(c.Management.Tokens) == 0:
 		c.Management.TokenFile = filepath.Join(beside, "admin-token")
+	}
+	for i := range c.Management.Tokens {
+		if file := &c.Management.Tokens[i].File; *file != "" {
+			*file = l.absolute(*file)
+		}
 	}
 	for _, file := range []*string{&c.TLS.CertFile, &c.TLS.KeyFile, &c.Management.TLS.CertFile, &c.Management.TLS.KeyFile} {
 		if *file != "" {
@@ -122,13 +128,9 @@ func (l *loader) readSecrets(c *Config) {
 		c.MasterSecrets = l.masterSecrets("secret_file", text)
 	}
 	if text, ok := l.secret("management.token_file", &c.Management.TokenFile, true); ok {
-		// RFC 6750 §2.1: a bearer token is of these characters.
-		if !regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`).MatchString(text) || len(text) < minSecret || len(text) > maxSecret {
-			l.fault("management.token_file", `must hold one line of %d to %d characters out of A-Z, a-z, 0-9 and "-._~+/="`,
-				minSecret, maxSecret)
-		}
-		c.Management.Token = NewSecret(text)
+		c.Management.Token = l.token("management.token_file", text)
 	}
+	l.readTokens(c)
 	l.readTLS("tls", &c.TLS)
 	l.readTLS("management.tls", &c.Management.TLS)
 	for i := range c.Clients {

@@ -47,6 +47,7 @@ func (l *loader) validate(c *Config) {
 	}
 	rooms := l.checkRooms(c)
 	l.checkClients(c, rooms)
+	l.checkTokens(c, rooms)
 }
 
 // checkStore checks the store's URL, and does not repeat it, as URLs of stores

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -14,8 +13,8 @@ import (
 )
 
 // management returns the handler of the management listener. All but the health
-// checks needs the token.
-func (s *web) management(token, version string) http.Handler {
+// checks needs one of the tokens.
+func (s *web) management(tokens []admin.Token, version string) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newMetrics(s, version)...)
 
@@ -24,7 +23,7 @@ func (s *web) management(token, version string) http.Handler {
 	router.PathPrefix("/private/").Handler(private)
 	router.PathPrefix("/admin/api/").Handler(admin.Rooms(s.engine))
 	router.Path("/metrics").Handler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	guarded := admin.Auth([][sha256.Size]byte{sha256.Sum256([]byte(token))}, router)
+	guarded := admin.Auth(tokens, router)
 
 	return s.recovering(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

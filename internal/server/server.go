@@ -89,7 +89,7 @@ func (s *Server) setup(o Options) error {
 	if err != nil {
 		return err
 	}
-	token, err := managementToken(c, s.log)
+	tokens, err := operators(c, s.log)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (s *Server) setup(o Options) error {
 		return err
 	}
 	s.public = s.httpServer(web.public())
-	s.management = s.httpServer(web.management(token, o.Version))
+	s.management = s.httpServer(web.management(tokens, o.Version))
 	if err := s.secureBoth(); err != nil {
 		return err
 	}

@@ -44,14 +44,6 @@ func masterSecrets(c *config.Config, log *slog.Logger) (*waitingroom.Secrets, er
 	return waitingroom.NewSecrets(masters...)
 }
 
-// managementToken returns the admin token, made on the first start.
-func managementToken(c *config.Config, log *slog.Logger) (string, error) {
-	if token := c.Management.Token; !token.IsZero() {
-		return token.Reveal(), nil
-	}
-	return makeSecret(c.Management.TokenFile, "admin token", log)
-}
-
 // makeSecret makes a secret that nobody gave, and keeps it in a file unless
 // path is empty.
 func makeSecret(path, what string, log *slog.Logger) (string, error) {

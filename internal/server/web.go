@@ -77,7 +77,7 @@ func (s *web) api() *awsapi.API {
 	}
 	return awsapi.New(awsapi.Options{
 		Engine: s.engine, PublicRoom: func(room string) bool { return open[room] }, PublicPath: s.base + "/public",
-		Client: s.client, Logger: s.log,
+		Client: s.client, Allow: allowed, Operator: operator, Logger: s.log,
 	})
 }
 
