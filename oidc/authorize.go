@@ -204,17 +204,34 @@ func (p *Provider) WaitURL(login *Login) string {
 // there before login is answered: the client demands it (prompt=login, or
 // max_age is exceeded) and neither was the visitor admitted after the client
 // asked, nor is this the first code that the client gets from that admission.
+// What the visitor must do then, [Login.Requeues] tells.
 //
 // OpenID Connect Core 1.0 §3.1.2.1: both parameters ask for an active
 // authentication, and who just came through the line has just done that.
 func (p *Provider) NeedsConfirmation(login *Login, visitor Visitor) bool {
+	since := visitor.AuthTime
+	if login.Requeues() {
+		// Pressing the button of another client is not standing in line.
+		since = visitor.Admitted
+	}
 	stale := login.again ||
-		login.maxAge >= 0 && login.received.Unix()-visitor.AuthTime.Unix() > login.maxAge
-	if !stale || !visitor.AuthTime.Before(login.received) {
+		login.maxAge >= 0 && login.received.Unix()-since.Unix() > login.maxAge
+	if !stale || !since.Before(login.received) {
 		return false
 	}
 	redeemed, ok := visitor.Redeemed[login.client.ID]
-	return ok && !redeemed.Before(visitor.AuthTime)
+	return ok && !redeemed.Before(since)
+}
+
+// EndVisit ends the visit of the browser that sent r, which is to join the line
+// of login anew. The grants of all clients end with it, and its slot is free when
+// the last of their tokens has run out. A visit that is over already is no
+// error.
+func (p *Provider) EndVisit(w http.ResponseWriter, r *http.Request, login *Login) error {
+	if err := p.queue.End(w, r, login.Room(), ""); err != nil && !errors.Is(err, ErrNoVisitor) {
+		return fmt.Errorf("end a visit: %w", err)
+	}
+	return nil
 }
 
 // Deliver sends the browser back to the client with the code that

@@ -40,6 +40,19 @@ const (
 	AccessTokenJWT AccessTokenFormat = "jwt"
 )
 
+// Reauth says what an admitted visitor must do when the client demands a new
+// authentication.
+type Reauth string
+
+// What a client's demand for a new authentication means.
+const (
+	// ReauthConfirm asks the visitor to press a button. It is the default.
+	ReauthConfirm Reauth = "confirm"
+	// ReauthRequeue sends the visitor to the end of the line, after a page that
+	// says so.
+	ReauthRequeue Reauth = "requeue"
+)
+
 // DefaultAccessTokenTTL is how long access tokens live unless the client says
 // otherwise.
 const DefaultAccessTokenTTL = 15 * time.Minute
@@ -69,6 +82,9 @@ type Client struct {
 	AccessToken AccessTokenFormat
 	// Subject says whom the sub stands for; "" means SubjectVisit.
 	Subject Subject
+	// Reauth says what prompt=login and an exceeded max_age cost an admitted
+	// visitor; "" means ReauthConfirm.
+	Reauth Reauth
 	// QueuePosition adds the claim queue_position to ID tokens and userinfo.
 	QueuePosition bool
 }
@@ -110,6 +126,9 @@ func newRegistry(clients []Client) (*registry, error) {
 		}
 		if client.Subject == "" {
 			client.Subject = SubjectVisit
+		}
+		if client.Reauth == "" {
+			client.Reauth = ReauthConfirm
 		}
 		if err := client.validate(); err != nil {
 			faults = append(faults, fmt.Errorf("client %q: %w", client.ID, err))
@@ -184,6 +203,9 @@ func (c *Client) validate() error {
 	}
 	if !slices.Contains([]Subject{SubjectVisit, SubjectBrowser, SubjectInsecureShared}, c.Subject) {
 		fault("unknown subject %q", c.Subject)
+	}
+	if !slices.Contains([]Reauth{ReauthConfirm, ReauthRequeue}, c.Reauth) {
+		fault("unknown reauth %q", c.Reauth)
 	}
 	if c.AccessTokenTTL < time.Second || c.AccessTokenTTL%time.Second != 0 {
 		fault("access tokens must live for a whole number of seconds, not %v", c.AccessTokenTTL)

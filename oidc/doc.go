@@ -39,7 +39,8 @@
 //
 // The waiting page is not part of this package. It opens the [Login] that comes
 // back in its URL with [Provider.OpenLogin], compares [Login.Browser], lets the
-// visitor confirm if [Provider.NeedsConfirmation], has the queue take in the
+// visitor confirm if [Provider.NeedsConfirmation], or stand in line again if
+// [Login.Requeues], has the queue take in the
 // code of [Provider.NewCode], and calls [Provider.Deliver].
 //
 // A waiting login costs the server nothing: the visitor carries it, sealed. What

@@ -59,6 +59,10 @@ func (l *Login) Room() string { return l.client.Room }
 // compare it with the browser that sent the request.
 func (l *Login) Browser() Browser { return l.browser }
 
+// Requeues reports whether a visitor who must confirm to be there does so by
+// standing in line again.
+func (l *Login) Requeues() bool { return l.client.Reauth == ReauthRequeue }
+
 // Received returns when the authorization request came in, by the store's
 // clock, in whole seconds.
 func (l *Login) Received() time.Time { return l.received }

@@ -38,6 +38,9 @@ type Visitor struct {
 	// AuthTime is when the visitor was admitted, or last confirmed to still
 	// be there, by the store's clock, in whole seconds.
 	AuthTime time.Time
+	// Admitted is when the visitor came through the line, by the store's clock, in
+	// whole seconds. Unlike AuthTime, no confirmation moves it.
+	Admitted time.Time
 	// AMR tells how the visitor came in: "fifo" or "open".
 	AMR []string
 	// Expires is when the session ends unless a refresh extends it.

@@ -123,6 +123,7 @@ func (l *line) admit(w http.ResponseWriter, r *http.Request, room string) {
 			Generation: 1_793_000_000_000,
 			Position:   l.last,
 			AuthTime:   l.now.Truncate(time.Second),
+			Admitted:   l.now.Truncate(time.Second),
 			AMR:        []string{"fifo"},
 			Expires:    l.now.Add(time.Hour),
 			Redeemed:   make(map[string]time.Time),

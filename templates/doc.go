@@ -9,7 +9,7 @@
 //	Expired Spent Ended Broken     a place that is over, with a button to join again
 //	Closed                         before a line opens and after it has closed
 //	NoCookies OtherBrowser         a browser or a link that cannot hold a place
-//	Confirm ContinueHere           a question to a visitor who was admitted already
+//	Confirm Requeue ContinueHere   a question to a visitor who was admitted already
 //	Onward                         one moment, and on to the next page
 //	FormPost                       the answer of the form_post response mode
 //	Logout LoggedOut               leaving the site

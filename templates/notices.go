@@ -179,6 +179,12 @@ func (p *Pages) Confirm(w http.ResponseWriter, d Question) {
 	p.ask(w, http.StatusOK, p.words.Confirm, d.Room, d.Form)
 }
 
+// Requeue writes the page on which an admitted visitor gives the visit up and
+// joins the line again, with status 200.
+func (p *Pages) Requeue(w http.ResponseWriter, d Question) {
+	p.ask(w, http.StatusOK, p.words.Requeue, d.Room, d.Form)
+}
+
 // ContinueHere writes the page on which a visitor moves a session from another
 // browser to this one, with status 200.
 func (p *Pages) ContinueHere(w http.ResponseWriter, d Question) {

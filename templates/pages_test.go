@@ -83,6 +83,9 @@ var pages = []struct {
 	{"confirm", 200, "", "", func(p *templates.Pages, w http.ResponseWriter) {
 		p.Confirm(w, templates.Question{Room: "Spring sale", Form: form})
 	}},
+	{"requeue", 200, "", "", func(p *templates.Pages, w http.ResponseWriter) {
+		p.Requeue(w, templates.Question{Room: "Spring sale", Form: form})
+	}},
 	{"continue-here", 200, "", "", func(p *templates.Pages, w http.ResponseWriter) {
 		p.ContinueHere(w, templates.Question{Room: "Spring sale", Form: form})
 	}},

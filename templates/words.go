@@ -22,7 +22,8 @@ type catalog struct {
 	Expired, Spent, Ended, Broken notice
 	Closed, NotYetOpen            notice
 	NoCookies, OtherBrowser       notice
-	Confirm, ContinueHere         notice
+	Confirm, Requeue              notice
+	ContinueHere                  notice
 	Onward, FormPost              notice
 	Logout, LoggedOut             notice
 	OneMoment, TooMany            notice
@@ -168,6 +169,14 @@ func english() catalog {
 			"Please confirm that it is you",
 			[]string{"You have been let in already. The site asks you to confirm that you want to continue; you do not have to wait again."},
 			"Continue",
+		},
+		Requeue: notice{
+			"The site asks you to line up again",
+			[]string{
+				"You have been let in already. To continue, the site asks you to join the line once more, at its end.",
+				"Your visit ends when you join. If you do not want that, close this page and go back to the site.",
+			},
+			"End my visit and join the line",
 		},
 		ContinueHere: notice{
 			"Your place is in use elsewhere",

@@ -14,6 +14,7 @@ const (
 	actionJoin     = "join"
 	actionContinue = "continue"
 	actionConfirm  = "confirm"
+	actionRequeue  = "requeue"
 )
 
 // maxForm bounds the body of a button's request, in bytes.
@@ -51,6 +52,8 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request) {
 		done = h.continueHere(v)
 	case actionConfirm:
 		done = h.confirm(v)
+	case actionRequeue:
+		done = h.requeue(v)
 	default:
 		done = true
 	}
@@ -135,6 +138,9 @@ func (h *Handler) continueHere(v *visit) bool {
 
 // confirm notes that an admitted visitor is still there.
 func (h *Handler) confirm(v *visit) bool {
+	if v.login.Requeues() {
+		return true // The page says what is asked for instead.
+	}
 	ticket, _, err := h.Session(v.r, v.room)
 	if errors.Is(err, waitingroom.ErrNoSession) {
 		return true
@@ -147,4 +153,31 @@ func (h *Handler) confirm(v *visit) bool {
 		return false
 	}
 	return true
+}
+
+// requeue ends the visit of an admitted visitor and deals a place at the end of
+// the line, if that is what the relying party demands and still due. It takes a
+// button on our own page, so that nobody loses a visit by following a link.
+func (h *Handler) requeue(v *visit) bool {
+	ticket, session, err := h.Session(v.r, v.room)
+	switch {
+	case errors.Is(err, waitingroom.ErrNoSession):
+		return true // It has been done, or the page says how the place stands.
+	case err != nil:
+		h.later(v.w, v.r, v.room.Config().Name, err)
+		return false
+	case !v.login.Requeues() || !v.login.NeedsConfirmation(v.room, session):
+		return true
+	case v.room.Phase() != waitingroom.PhaseOpen:
+		// There is no line to join, so nothing is given up for it.
+		h.closed(v)
+		return false
+	}
+	if err := v.login.EndVisit(v.w, v.r); err != nil {
+		h.later(v.w, v.r, v.room.Config().Name, err)
+		return false
+	}
+	// Should this fail, the place is spent, and its page offers a new one.
+	_, ok := h.deal(v, ticket.ID)
+	return ok
 }

@@ -38,6 +38,10 @@ func (h *Handler) claim(v *visit, ticket waitingroom.Ticket) {
 			return
 		}
 		if v.login.NeedsConfirmation(v.room, standing.Session) {
+			if v.login.Requeues() {
+				h.Pages.Requeue(v.w, templates.Question{Room: v.room.Config().Name, Form: h.form(v, actionRequeue)})
+				return
+			}
 			h.Pages.Confirm(v.w, templates.Question{Room: v.room.Config().Name, Form: h.form(v, actionConfirm)})
 			return
 		}

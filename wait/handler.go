@@ -44,6 +44,12 @@ type Login interface {
 	// NeedsConfirmation reports whether the relying party wants the visitor of
 	// a room's session to confirm being there.
 	NeedsConfirmation(*waitingroom.Room, waitingroom.Session) bool
+	// Requeues reports whether such a visitor confirms it by joining the line
+	// anew, rather than by a button.
+	Requeues() bool
+	// EndVisit ends the session that r's cookies prove, and clears its cookie on
+	// w. A session that has ended is no error.
+	EndVisit(w http.ResponseWriter, r *http.Request) error
 	// Answer makes a code, and what sends the browser back to the relying
 	// party with it once the code is stored.
 	Answer() (waitingroom.Code, http.HandlerFunc)

@@ -319,6 +319,13 @@ type Client struct {
 	// for clients that only open a gate.
 	Subject Subject `yaml:"subject" default:"visit" enum:"visit|browser|insecure_shared"`
 
+	// Reauth says what it takes when the client demands a new login of a visitor
+	// who has logged in there before (prompt=login, or max_age is exceeded).
+	// With confirm, a button, and the place is kept. With requeue, the visit ends
+	// for all clients of the room and the visitor joins the end of the line, by a
+	// button on a page that says so.
+	Reauth Reauth `yaml:"reauth" default:"confirm" enum:"confirm|requeue"`
+
 	// QueuePosition adds the claim queue_position to what the client learns of a
 	// visitor.
 	QueuePosition bool `yaml:"queue_position" default:"true"`
@@ -345,6 +352,15 @@ const (
 	SubjectVisit          Subject = "visit"
 	SubjectBrowser        Subject = "browser"
 	SubjectInsecureShared Subject = "insecure_shared"
+)
+
+// Reauth says what a client's demand for a new login takes.
+type Reauth string
+
+// The choices for [Client] Reauth.
+const (
+	ReauthConfirm Reauth = "confirm"
+	ReauthRequeue Reauth = "requeue"
 )
 
 // Release says when a visit that a client ended makes room for the next.

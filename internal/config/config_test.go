@@ -152,7 +152,7 @@ func TestFullConfigurationIsReadAsWritten(t *testing.T) {
 	}
 	client := config.Client{
 		Room: "sale", Refresh: config.RefreshOfflineAccess, Release: config.ReleaseClient, AccessTokenTTL: 15 * time.Minute,
-		AccessToken: config.AccessTokenOpaque, Subject: config.SubjectVisit, QueuePosition: true,
+		AccessToken: config.AccessTokenOpaque, Subject: config.SubjectVisit, Reauth: config.ReauthConfirm, QueuePosition: true,
 	}
 	shop, mobile, third := client, client, client
 	shop.ID = "shop"
@@ -161,7 +161,7 @@ func TestFullConfigurationIsReadAsWritten(t *testing.T) {
 	shop.RedirectURIs = []string{"https://shop.example.com:8443/cb?x=1&y=%2F", "http://localhost:3000/cb"}
 	shop.PostLogoutRedirectURIs = []string{"https://shop.example.com/"}
 	shop.Refresh, shop.AccessTokenTTL, shop.QueuePosition = config.RefreshAlways, 5*time.Minute, false
-	shop.AccessToken, shop.Subject = config.AccessTokenJWT, config.SubjectBrowser
+	shop.AccessToken, shop.Subject, shop.Reauth = config.AccessTokenJWT, config.SubjectBrowser, config.ReauthRequeue
 	mobile.ID, mobile.Public, mobile.Room = "mobile", true, "2026"
 	mobile.RedirectURIs = []string{"http://127.0.0.1/cb"}
 	third.ID = "hashed"

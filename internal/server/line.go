@@ -57,7 +57,7 @@ func visitor(room *waitingroom.Room, s waitingroom.Session) oidc.Visitor {
 	}
 	v := oidc.Visitor{
 		Room: room.Config().ID, Subject: s.ID.String(), Generation: s.Generation, Position: s.Position,
-		AuthTime: s.AuthTime, AMR: []string{amr}, Expires: s.Expires, Redeemed: make(map[string]time.Time),
+		AuthTime: s.AuthTime, Admitted: s.Admitted.Truncate(time.Second), AMR: []string{amr}, Expires: s.Expires, Redeemed: make(map[string]time.Time),
 	}
 	for _, g := range s.Grants {
 		if g.Redeemed.After(v.Redeemed[g.Client]) {

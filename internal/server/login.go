@@ -42,6 +42,12 @@ func (l login) NeedsConfirmation(room *waitingroom.Room, s waitingroom.Session) 
 	return l.provider.NeedsConfirmation(l.request, visitor(room, s))
 }
 
+func (l login) Requeues() bool { return l.request.Requeues() }
+
+func (l login) EndVisit(w http.ResponseWriter, r *http.Request) error {
+	return l.provider.EndVisit(w, r, l.request)
+}
+
 func (l login) Answer() (waitingroom.Code, http.HandlerFunc) {
 	secret, code := l.provider.NewCode(l.request)
 	return storedCode(code), func(w http.ResponseWriter, r *http.Request) {

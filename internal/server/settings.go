@@ -44,6 +44,7 @@ func clients(c *config.Config) []oidc.Client {
 			RedirectURIs: client.RedirectURIs, PostLogoutRedirectURIs: client.PostLogoutRedirectURIs,
 			Refresh: oidc.Refresh(client.Refresh), AccessTokenTTL: client.AccessTokenTTL,
 			AccessToken: oidc.AccessTokenFormat(client.AccessToken), Subject: oidc.Subject(client.Subject),
+			Reauth:        oidc.Reauth(client.Reauth),
 			QueuePosition: client.QueuePosition,
 		}
 		if !client.Public {
