@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,7 +54,7 @@ func issue(t *testing.T, name string, until time.Time) (cert, key []byte) {
 type files struct {
 	*testing.T
 	cert, key string
-	clock     time.Time
+	clock     atomic.Pointer[time.Time] // Read by the watcher's goroutine, too.
 	log       bytes.Buffer
 	pair      *certificate.Pair
 }
@@ -61,19 +62,27 @@ type files struct {
 func open(t *testing.T, until time.Time) *files {
 	t.Helper()
 	dir := t.TempDir()
-	f := &files{T: t, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), clock: now}
+	f := &files{T: t, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem")}
+	start := now
+	f.clock.Store(&start)
 	cert, key := issue(t, "first", until)
 	f.write(f.cert, cert)
 	f.write(f.key, key)
 	pair, err := certificate.Open(certificate.Options{
 		Name: "public", CertFile: f.cert, KeyFile: f.key, Logger: slog.New(slog.NewTextHandler(&f.log, nil)),
-		Now: func() time.Time { return f.clock },
+		Now: func() time.Time { return *f.clock.Load() },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.pair = pair
 	return f
+}
+
+// turn turns the clock.
+func (f *files) turn(d time.Duration) {
+	turned := f.clock.Load().Add(d)
+	f.clock.Store(&turned)
 }
 
 func (f *files) write(path string, data []byte) {
@@ -96,7 +105,7 @@ func (f *files) replace(path string, data []byte) {
 // between two looks at the files.
 func (f *files) shown() string {
 	f.Helper()
-	f.clock = f.clock.Add(time.Second)
+	f.turn(time.Second)
 	return f.handshake()
 }
 
@@ -201,11 +210,11 @@ func TestHandshakesLookAtTheFilesOnceASecond(t *testing.T) {
 	cert, key := issue(t, "second", now.AddDate(1, 0, 0))
 	f.replace(f.cert, cert)
 	f.replace(f.key, key)
-	f.clock = f.clock.Add(999 * time.Millisecond)
+	f.turn(999 * time.Millisecond)
 	if got := f.handshake(); got != "first" {
 		t.Errorf("within the second: got %s, want first", got)
 	}
-	f.clock = f.clock.Add(time.Millisecond)
+	f.turn(time.Millisecond)
 	if got := f.handshake(); got != "second" {
 		t.Errorf("after the second: got %s, want second", got)
 	}
@@ -219,7 +228,7 @@ func TestWatchNeedsNoHandshake(t *testing.T) {
 		cert, key := issue(t, "second", now.AddDate(1, 0, 0))
 		f.replace(f.cert, cert)
 		f.replace(f.key, key)
-		f.clock = f.clock.Add(time.Minute)
+		f.turn(time.Minute)
 		time.Sleep(5 * time.Second) // Of the bubble, which takes no time.
 		synctest.Wait()
 		cancel()
