@@ -68,6 +68,7 @@ type Pair struct {
 	cert, key []byte     // What current was made of.
 	looked    time.Time  // When the files were read last.
 	complain  bool       // The log has said that the files are of no use.
+	overdue   bool       // The log has said that current has expired.
 }
 
 // Open reads the files. A certificate that has expired is taken, with a warning:
@@ -88,12 +89,9 @@ func Open(o Options) (*Pair, error) {
 	if err != nil && !errors.Is(err, ErrExpired) {
 		return nil, fmt.Errorf("certificate %s with its key %s: %w", o.CertFile, o.KeyFile, err)
 	}
-	if err != nil {
-		o.Logger.Warn("the certificate has expired; replace its files, they are read again", "side", o.Name,
-			"file", o.CertFile, "expired", pair.Leaf.NotAfter)
-	}
 	p.cert, p.key = cert, key
 	p.current.Store(&pair)
+	p.remind(o.Now())
 	return p, nil
 }
 
@@ -149,6 +147,7 @@ func (p *Pair) glance() {
 		return
 	}
 	p.looked = now
+	defer p.remind(now)
 	if err := p.reload(now); err != nil {
 		if !p.complain {
 			p.options.Logger.Warn("a changed certificate is of no use, and the one before stays; put a certificate and its key in place",
@@ -158,6 +157,17 @@ func (p *Pair) glance() {
 		return
 	}
 	p.complain = false
+}
+
+// remind logs once that the certificate in use has expired.
+func (p *Pair) remind(now time.Time) {
+	leaf := p.current.Load().Leaf
+	expired := now.After(leaf.NotAfter)
+	if expired && !p.overdue {
+		p.options.Logger.Warn("the certificate has expired; replace its files, they are read again", "side", p.options.Name,
+			"file", p.options.CertFile, "expired", leaf.NotAfter)
+	}
+	p.overdue = expired
 }
 
 // reload takes over what the files hold, if it is new and good.

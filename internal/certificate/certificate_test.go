@@ -267,6 +267,22 @@ func TestAnExpiredCertificateIsServedAtTheStart(t *testing.T) {
 	}
 }
 
+// Renewal that has stopped working must not go unnoticed until somebody calls.
+func TestACertificateThatRunsOutIsLoggedOnce(t *testing.T) {
+	f := open(t, now.Add(time.Hour))
+	f.expect("first")
+	f.turn(2 * time.Hour)
+	f.expect("first")
+	f.expect("first")
+	if got := strings.Count(f.log.String(), "the certificate has expired"); got != 1 {
+		t.Errorf("the log says so %d times, want once: %s", got, &f.log)
+	}
+	cert, key := issue(t, "second", now.AddDate(1, 0, 0))
+	f.replace(f.cert, cert)
+	f.replace(f.key, key)
+	f.expect("second")
+}
+
 func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 	f := open(t, now.AddDate(1, 0, 0))
 	for version, accepted := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
