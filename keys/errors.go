@@ -21,6 +21,10 @@ var (
 	// with, sealed for another purpose, or written by a newer version.
 	ErrCorrupt = errors.New("stored keys are damaged")
 
+	// ErrTooManyKeys means that so many retired keys are still published that no
+	// more can be made.
+	ErrTooManyKeys = errors.New("too many keys; wait until retired ones are dropped")
+
 	// ErrInvalidToken means that a token was not signed by a key of this ring,
 	// or is no well-formed token of the expected type.
 	ErrInvalidToken = errors.New("invalid token")

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/anteroom-dev/anteroom/keys"
 )
 
@@ -27,7 +29,7 @@ func ExampleRing() {
 	if err := ring.Wait(ctx); err != nil {
 		log.Fatal(err)
 	}
-	token, err := ring.Sign(ctx, "JWT", []byte(`{"sub":"visitor"}`))
+	token, err := ring.Sign(ctx, jose.RS256, "JWT", []byte(`{"sub":"visitor"}`))
 	if err != nil {
 		log.Fatal(err)
 	}

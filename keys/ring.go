@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,13 +18,16 @@ const (
 	maxToken   = 8 << 10 // Bytes; our own tokens stay below 2 KB.
 	maxPurpose = 128     // Bytes.
 
+	// minRotation keeps the number of retired keys that are published in bounds.
+	minRotation = 24 * time.Hour
+
 	// While the vault does not answer, the ring asks again after a time that
 	// doubles from the first to the second value, less up to half by chance.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 5 * time.Second
 )
 
-// Options are what a [Ring] needs. All fields but Logger are required.
+// Options are what a [Ring] needs. Vault, WrappingKeys and Purpose are required.
 type Options struct {
 	// Vault keeps the sealed keys.
 	Vault Vault
@@ -37,6 +41,17 @@ type Options struct {
 	// is stored, so it must never change.
 	Purpose string
 
+	// Algorithms are what the ring signs with: RS256 and ES256, at least one. It has
+	// one active key of each. Default: RS256.
+	Algorithms []jose.SignatureAlgorithm
+
+	// RotateEvery is how long a key signs; the next one is made and published
+	// [PublishAhead] before. At least a day, or 0 to rotate by hand only.
+	RotateEvery time.Duration
+
+	// Now is the clock by which keys take turns. Default: [time.Now].
+	Now func() time.Time
+
 	// Logger receives key ids and errors, never key material. Default: silence.
 	Logger *slog.Logger
 }
@@ -47,13 +62,15 @@ type Ring struct {
 	vault   Vault
 	wrapper *wrapper
 	purpose string
+	policy  policy
+	now     func() time.Time
 	logger  *slog.Logger
 
-	// loading serializes Load, so that a node makes one key even if asked twice.
+	// loading serializes updates, so that a node makes one key even if asked twice.
 	loading sync.Mutex
 
-	key   atomic.Pointer[signingKey] // Nil until loaded.
-	ready chan struct{}              // Closed once key is set.
+	set   atomic.Pointer[keySet] // Nil until loaded.
+	ready chan struct{}          // Closed once set is there.
 
 	start  sync.Once
 	failed chan struct{} // Closed when the background load gave up; failure is set before.
@@ -71,6 +88,14 @@ func New(options Options) (*Ring, error) {
 	if len(options.Purpose) == 0 || len(options.Purpose) > maxPurpose {
 		faults = append(faults, fmt.Errorf("purpose must have 1 to %d bytes", maxPurpose))
 	}
+	for _, algorithm := range options.Algorithms {
+		if !slices.Contains(algorithms(), algorithm) {
+			faults = append(faults, fmt.Errorf("algorithm %q is not known", algorithm))
+		}
+	}
+	if options.RotateEvery != 0 && options.RotateEvery < minRotation {
+		faults = append(faults, fmt.Errorf("keys must sign for at least %v", minRotation))
+	}
 	wrapper, err := newWrapper(options.WrappingKeys)
 	faults = append(faults, err)
 	if err := errors.Join(faults...); err != nil {
@@ -80,10 +105,18 @@ func New(options Options) (*Ring, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
+	if len(options.Algorithms) == 0 {
+		options.Algorithms = []jose.SignatureAlgorithm{jose.RS256}
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	return &Ring{
 		vault:   options.Vault,
 		wrapper: wrapper,
 		purpose: options.Purpose,
+		policy:  policy{algorithms: options.Algorithms, every: options.RotateEvery},
+		now:     options.Now,
 		logger:  logger.With("purpose", options.Purpose),
 		ready:   make(chan struct{}),
 		failed:  make(chan struct{}),
@@ -93,14 +126,17 @@ func New(options Options) (*Ring, error) {
 // Start loads or creates the keys in the background and returns at once. While
 // the vault does not answer it keeps trying; it gives up when ctx ends, or when
 // trying again cannot help ([ErrCorrupt], [ErrForeignWrappingKey]), which
-// [Ring.Wait] reports. Only the first call has an effect.
+// [Ring.Wait] reports. From then on it rotates the keys, and takes over what
+// other nodes do, until ctx ends. Only the first call has an effect.
 func (r *Ring) Start(ctx context.Context) {
 	r.start.Do(func() {
 		go func() {
 			if err := r.loadWithRetry(ctx); err != nil {
 				r.failure = err
 				close(r.failed)
+				return
 			}
+			r.keep(ctx)
 		}()
 	})
 }
@@ -126,47 +162,16 @@ func (r *Ring) loadWithRetry(ctx context.Context) error {
 	}
 }
 
-// Load loads the keys from the vault, or makes a key if there is none, once. It
-// has no effect on a ring that has its keys. An error wraps [ErrCorrupt] or
-// [ErrForeignWrappingKey] if trying again cannot help.
+// Load brings the ring and the vault up to date: it loads the keys, makes those
+// that are missing or due, and drops those whose time is over. The first time, it
+// also seals under the newest wrapping key what an older one sealed. An error
+// wraps [ErrCorrupt] or [ErrForeignWrappingKey] if trying again cannot help; a
+// ring that has its keys keeps them then.
 func (r *Ring) Load(ctx context.Context) error {
-	r.loading.Lock()
-	defer r.loading.Unlock()
-	if r.key.Load() != nil {
-		return nil
-	}
-
-	name := "keys/" + r.purpose
-	stored, err := r.vault.Load(ctx, name)
-	if errors.Is(err, ErrNotFound) {
-		stored, err = r.create(ctx, name)
-	}
-	if err != nil {
+	if err := r.update(ctx, r.policy.turn); err != nil {
 		return fmt.Errorf("load %s keys: %w", r.purpose, err)
 	}
-	// What was just created is opened like anything else: it may be another
-	// node's, and a key that cannot be read back must never sign.
-	key, err := r.wrapper.decode(r.purpose, stored)
-	if err != nil {
-		return fmt.Errorf("load %s keys: %w", r.purpose, err)
-	}
-	r.key.Store(key)
-	close(r.ready)
-	r.logger.InfoContext(ctx, "signing keys loaded", "kid", key.id, "alg", string(key.algorithm))
 	return nil
-}
-
-// create makes a key and returns the document that the vault holds afterwards.
-func (r *Ring) create(ctx context.Context, name string) ([]byte, error) {
-	key, err := generate()
-	if err != nil {
-		return nil, err
-	}
-	value, err := r.wrapper.encode(r.purpose, key)
-	if err != nil {
-		return nil, err
-	}
-	return r.vault.Create(ctx, name, value)
 }
 
 // Ready returns a channel that is closed once the ring has its keys. It stays
@@ -188,47 +193,55 @@ func (r *Ring) Wait(ctx context.Context) error {
 	}
 }
 
-// Sign returns payload as a compact JWS (RFC 7515 §7.1) whose header has alg,
-// kid and, unless it is empty, typ. The type must be a constant of the program,
-// such as "JWT" or "at+jwt". It costs one private key operation, so a ctx that
-// has ended is refused. It returns [ErrNotReady] while there is no key.
-func (r *Ring) Sign(ctx context.Context, typ string, payload []byte) (string, error) {
+// Sign returns payload as a compact JWS (RFC 7515 §7.1), signed by the active key of
+// an algorithm of the ring, whose header has alg, kid and, unless it is empty,
+// typ. The type must be a constant of the program, such as "JWT" or "at+jwt". It
+// costs one private key operation, so a ctx that has ended is refused. It
+// returns [ErrNotReady] while there is no key.
+func (r *Ring) Sign(ctx context.Context, algorithm jose.SignatureAlgorithm, typ string, payload []byte) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
-	key := r.key.Load()
-	if key == nil {
+	set := r.set.Load()
+	if set == nil {
 		return "", ErrNotReady
+	}
+	key := set.active(algorithm, r.now())
+	if key == nil {
+		return "", fmt.Errorf("%w: none for %q", ErrNotReady, algorithm)
 	}
 	return key.sign(typ, payload)
 }
 
 // Verify returns the payload of a compact JWS of type typ that a key of this
-// ring has signed. It says nothing of the claims in it: their times, audience
-// and issuer are the caller's to check. Anything else, up to whatever input,
-// is an error that wraps [ErrInvalidToken]; [ErrNotReady] while there is no key.
+// ring has signed, retired ones included. It says nothing of the claims in it:
+// their times, audience and issuer are the caller's to check. Anything else, up
+// to whatever input, is an error that wraps [ErrInvalidToken]; [ErrNotReady]
+// while there is no key.
 func (r *Ring) Verify(typ, token string) ([]byte, error) {
-	key := r.key.Load()
-	if key == nil {
+	set := r.set.Load()
+	if set == nil {
 		return nil, ErrNotReady
 	}
 	if len(token) > maxToken {
 		return nil, fmt.Errorf("%w: longer than %d bytes", ErrInvalidToken, maxToken)
 	}
-	payload, err := key.verify(typ, token)
+	payload, err := set.verify(typ, token)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidToken, err)
 	}
 	return payload, nil
 }
 
-// Public returns the public halves of the keys, each with kid, use and alg, as
-// a JWKS to be published (RFC 7517 §5). It is empty while there is no key. The
+// Public returns the public halves of all keys, each with kid, use and alg, as a
+// JWKS to be published (RFC 7517 §5). It is empty while there is no key. The
 // caller may keep and change it.
 func (r *Ring) Public() jose.JSONWebKeySet {
-	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	if key := r.key.Load(); key != nil {
-		set.Keys = append(set.Keys, key.public)
+	public := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	if set := r.set.Load(); set != nil {
+		for _, key := range set.keys {
+			public.Keys = append(public.Keys, key.public)
+		}
 	}
-	return set
+	return public
 }

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/anteroom-dev/anteroom/keys"
 )
 
@@ -30,7 +32,7 @@ func TestNewNamesEveryFaultOfItsOptions(t *testing.T) {
 
 func TestRingWithoutKeysAnswersNotReady(t *testing.T) {
 	ring := newRing(t, newVault(), wrappingKey(1))
-	if _, err := ring.Sign(t.Context(), "JWT", []byte("{}")); !errors.Is(err, keys.ErrNotReady) {
+	if _, err := ring.Sign(t.Context(), jose.RS256, "JWT", []byte("{}")); !errors.Is(err, keys.ErrNotReady) {
 		t.Errorf("Sign: got %v, want ErrNotReady", err)
 	}
 	if _, err := ring.Verify("JWT", "a.b.c"); !errors.Is(err, keys.ErrNotReady) {
@@ -84,7 +86,7 @@ func TestRingsStartedTogetherOnOneVaultEndWithOneKey(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	token, err := rings[0].Sign(t.Context(), "JWT", []byte(`{"sub":"x"}`))
+	token, err := rings[0].Sign(t.Context(), jose.RS256, "JWT", []byte(`{"sub":"x"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,7 +44,8 @@ type storedRing struct {
 type storedKey struct {
 	KeyID     string `json:"kid"`
 	Algorithm string `json:"alg"`
-	State     string `json:"state"`
+	SignsFrom int64  `json:"signs_from"`
+	RetiredAt int64  `json:"retired_at"`
 	Wrapper   []byte `json:"wrapper"`
 	Sealed    []byte `json:"sealed"`
 }
@@ -78,18 +80,8 @@ func TestStoredKeyIsSealedAsDocumented(t *testing.T) {
 	if !bytes.Equal(key.Wrapper, fingerprint[:8]) {
 		t.Errorf("wrapper: got %x, want %x", key.Wrapper, fingerprint[:8])
 	}
-	block, err := aes.NewCipher(wrappingKey(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := []byte("anteroom/key-seal/v1")
-	data = append(binary.BigEndian.AppendUint64(data, 4), "oidc"...)
-	data = append(binary.BigEndian.AppendUint64(data, uint64(len(key.KeyID))), key.KeyID...)
-	plain, err := aead.Open(nil, key.Sealed[:12], key.Sealed[12:], data)
+	data := bound("anteroom/key-seal/v1", "oidc", key.KeyID)
+	plain, err := newGCM(t, wrappingKey(1)).Open(nil, key.Sealed[:12], key.Sealed[12:], data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +92,29 @@ func TestStoredKeyIsSealedAsDocumented(t *testing.T) {
 	if got := private.(*rsa.PrivateKey).N.BitLen(); got != 2048 {
 		t.Errorf("modulus: got %d bits, want 2048", got)
 	}
+}
+
+// newGCM returns AES-256-GCM with a key.
+func newGCM(t *testing.T, key []byte) cipher.AEAD {
+	t.Helper()
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aead
+}
+
+// bound returns what a sealed key is bound to.
+func bound(label, purpose, keyID string) []byte {
+	data := []byte(label)
+	for _, part := range []string{purpose, keyID} {
+		data = append(binary.BigEndian.AppendUint64(data, uint64(len(part))), part...)
+	}
+	return data
 }
 
 func TestKeysOpenWithAnyWrappingKeyGiven(t *testing.T) {
@@ -132,10 +147,11 @@ func TestUnreadableDocumentsAreClearErrors(t *testing.T) {
 		"the sealed key cut short":          {func(s *storedRing) { s.Keys[0].Sealed = s.Keys[0].Sealed[:8] }, keys.ErrCorrupt},
 		"another kid":                       {func(s *storedRing) { s.Keys[0].KeyID = "other" }, keys.ErrCorrupt},
 		"another algorithm":                 {func(s *storedRing) { s.Keys[0].Algorithm = "none" }, keys.ErrCorrupt},
-		"an unknown state":                  {func(s *storedRing) { s.Keys[0].State = "next" }, keys.ErrCorrupt},
+		"a private half said to be retired": {func(s *storedRing) { s.Keys[0].RetiredAt = 1 }, keys.ErrCorrupt},
+		"too many keys":                     {func(s *storedRing) { s.Keys = slices.Repeat(s.Keys, 101) }, keys.ErrCorrupt},
 		"an unknown version":                {func(s *storedRing) { s.Version = 2 }, keys.ErrCorrupt},
 		"no keys":                           {func(s *storedRing) { s.Keys = nil }, keys.ErrCorrupt},
-		"a huge document":                   {func(s *storedRing) { s.Keys[0].State = strings.Repeat("x", 1<<17) }, keys.ErrCorrupt},
+		"a huge document":                   {func(s *storedRing) { s.Keys[0].KeyID = strings.Repeat("x", 1<<17) }, keys.ErrCorrupt},
 		"a foreign wrapping key":            {func(s *storedRing) { s.Keys[0].Wrapper[0] ^= 1 }, keys.ErrForeignWrappingKey},
 		"no wrapping key named":             {func(s *storedRing) { s.Keys[0].Wrapper = nil }, keys.ErrForeignWrappingKey},
 	} {

@@ -30,7 +30,7 @@ const claims = `{"sub":"visitor"}`
 // sign returns a token of the ring with the claims above.
 func sign(t testing.TB, ring *keys.Ring, typ string) string {
 	t.Helper()
-	token, err := ring.Sign(t.Context(), typ, []byte(claims))
+	token, err := ring.Sign(t.Context(), jose.RS256, typ, []byte(claims))
 	if err != nil {
 		t.Fatalf("sign: %v", err)
 	}
@@ -114,7 +114,7 @@ func TestSignedTokenHasTheHeaderThatRelyingPartiesNeed(t *testing.T) {
 func TestSignRefusesAContextThatHasEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := knownRing(t).Sign(ctx, "JWT", []byte("{}")); !errors.Is(err, context.Canceled) {
+	if _, err := knownRing(t).Sign(ctx, jose.RS256, "JWT", []byte("{}")); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
@@ -207,7 +207,7 @@ func BenchmarkSign(b *testing.B) {
 	ring := knownRing(b)
 	payload := []byte(`{"iss":"https://wait.example.com","sub":"0f6b7c1e-5a0f-4a4f-9a57-0f6b7c1e5a0f","aud":"shop"}`)
 	for b.Loop() {
-		if _, err := ring.Sign(b.Context(), "JWT", payload); err != nil {
+		if _, err := ring.Sign(b.Context(), jose.RS256, "JWT", payload); err != nil {
 			b.Fatal(err)
 		}
 	}

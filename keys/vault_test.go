@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,9 +21,11 @@ type memoryVault struct {
 
 	failLoads   int  // How many of the next loads fail.
 	failCreates int  // How many of the next creates fail …
+	failSwaps   int  // How many of the next swaps fail …
 	applied     bool // … after they had their effect.
 	loads       int
 	creates     int
+	swaps       int
 }
 
 func newVault() *memoryVault {
@@ -59,6 +62,27 @@ func (v *memoryVault) Create(ctx context.Context, name string, value []byte) ([]
 		v.failCreates--
 	}
 	if _, taken := v.values[name]; !taken && (!fail || v.applied) {
+		v.values[name] = value
+	}
+	if fail {
+		return nil, errVault
+	}
+	return v.values[name], ctx.Err()
+}
+
+func (v *memoryVault) Swap(ctx context.Context, name string, old, value []byte) ([]byte, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.swaps++
+	fail := v.failSwaps > 0
+	if fail {
+		v.failSwaps--
+	}
+	there, ok := v.values[name]
+	if !ok {
+		return nil, fmt.Errorf("swap %q: %w", name, keys.ErrNotFound)
+	}
+	if bytes.Equal(there, old) && (!fail || v.applied) {
 		v.values[name] = value
 	}
 	if fail {

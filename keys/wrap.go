@@ -16,6 +16,7 @@ const (
 	// The labels keep what is authenticated here apart from every other use of
 	// the same key. They are part of the stored format.
 	sealLabel        = "anteroom/key-seal/v1"
+	retiredLabel     = "anteroom/key-retired/v1"
 	fingerprintLabel = "anteroom/key-wrapper/v1"
 	fingerprintSize  = 8 // Bytes: enough to tell the few secrets of one installation apart.
 )
@@ -73,19 +74,20 @@ func (w *wrapper) find(fingerprint []byte) (wrappingKey, bool) {
 }
 
 // seal returns nonce, ciphertext and tag of plain.
-func (k wrappingKey) seal(plain []byte, purpose, keyID string) []byte {
-	return k.aead.Seal(nil, nil, plain, additionalData(purpose, keyID)) //nolint:gosec // the AEAD draws its own nonce
+func (k wrappingKey) seal(plain []byte, label, purpose, keyID string) []byte {
+	return k.aead.Seal(nil, nil, plain, additionalData(label, purpose, keyID)) //nolint:gosec // the AEAD draws its own nonce
 }
 
 // open undoes seal.
-func (k wrappingKey) open(sealed []byte, purpose, keyID string) ([]byte, error) {
-	return k.aead.Open(nil, nil, sealed, additionalData(purpose, keyID))
+func (k wrappingKey) open(sealed []byte, label, purpose, keyID string) ([]byte, error) {
+	return k.aead.Open(nil, nil, sealed, additionalData(label, purpose, keyID))
 }
 
-// additionalData binds a sealed key to its purpose and kid. Each part carries
-// its length, so that no two pairs give the same bytes.
-func additionalData(purpose, keyID string) []byte {
-	data := []byte(sealLabel)
+// additionalData binds a sealed key to which half it is, by the label, and to its
+// purpose and kid. Each of these carries its length, so that no two pairs give the
+// same bytes.
+func additionalData(label, purpose, keyID string) []byte {
+	data := []byte(label)
 	for _, part := range []string{purpose, keyID} {
 		data = binary.BigEndian.AppendUint64(data, uint64(len(part)))
 		data = append(data, part...)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // typeAccessToken is the typ in the header of an access token (RFC 9068 §2.1).
@@ -60,7 +62,8 @@ func (p *Provider) accessToken(ctx context.Context, g grantee, h handle, now tim
 	if err != nil {
 		return "", fmt.Errorf("encode access token: %w", err)
 	}
-	token, err := p.keys.Sign(ctx, typeAccessToken, payload)
+	// RFC 9068 §2.1: everybody who takes such tokens must know RS256.
+	token, err := p.keys.Sign(ctx, jose.RS256, typeAccessToken, payload)
 	if err != nil {
 		return "", fmt.Errorf("sign access token: %w", err)
 	}

@@ -107,7 +107,7 @@ func TestForgedAccessTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		token, err := w.keys.Sign(t.Context(), typ, changed)
+		token, err := w.keys.Sign(t.Context(), jose.RS256, typ, changed)
 		if err != nil {
 			t.Fatal(err)
 		}

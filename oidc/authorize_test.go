@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/anteroom-dev/anteroom/oidc"
 )
 
@@ -360,7 +362,7 @@ func TestHintMustBeAnIDTokenOfThisClientAndIssuer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		token, err := w.keys.Sign(t.Context(), typ, []byte(strings.Replace(string(payload), changed, into, 1)))
+		token, err := w.keys.Sign(t.Context(), jose.RS256, typ, []byte(strings.Replace(string(payload), changed, into, 1)))
 		if err != nil {
 			t.Fatal(err)
 		}

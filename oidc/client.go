@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // Refresh says when a client gets refresh tokens.
@@ -80,6 +82,9 @@ type Client struct {
 	AccessTokenTTL time.Duration
 	// AccessToken is the format of access tokens; "" means AccessTokenOpaque.
 	AccessToken AccessTokenFormat
+	// IDTokenAlgorithm is what ID tokens are signed with, RS256 or ES256; "" means
+	// RS256.
+	IDTokenAlgorithm jose.SignatureAlgorithm
 	// Subject says whom the sub stands for; "" means SubjectVisit.
 	Subject Subject
 	// Reauth says what prompt=login and an exceeded max_age cost an admitted
@@ -120,6 +125,9 @@ func newRegistry(clients []Client) (*registry, error) {
 		}
 		if client.AccessTokenTTL == 0 {
 			client.AccessTokenTTL = DefaultAccessTokenTTL
+		}
+		if client.IDTokenAlgorithm == "" {
+			client.IDTokenAlgorithm = jose.RS256
 		}
 		if client.AccessToken == "" {
 			client.AccessToken = AccessTokenOpaque
@@ -206,6 +214,9 @@ func (c *Client) validate() error {
 	}
 	if !slices.Contains([]Reauth{ReauthConfirm, ReauthRequeue}, c.Reauth) {
 		fault("unknown reauth %q", c.Reauth)
+	}
+	if !slices.Contains([]jose.SignatureAlgorithm{jose.RS256, jose.ES256}, c.IDTokenAlgorithm) {
+		fault("unknown algorithm %q for ID tokens", c.IDTokenAlgorithm)
 	}
 	if c.AccessTokenTTL < time.Second || c.AccessTokenTTL%time.Second != 0 {
 		fault("access tokens must live for a whole number of seconds, not %v", c.AccessTokenTTL)

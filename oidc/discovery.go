@@ -85,6 +85,10 @@ func (p *Provider) describe() (document, error) {
 	if p.clients.some(func(c *Client) bool { return c.Subject != SubjectVisit }) {
 		m.SubjectTypesSupported = append(m.SubjectTypesSupported, "pairwise")
 	}
+	// OpenID Connect Discovery 1.0 §3: RS256 must be there.
+	if p.clients.some(func(c *Client) bool { return c.IDTokenAlgorithm == jose.ES256 }) {
+		m.IDTokenAlgorithms = append(m.IDTokenAlgorithms, string(jose.ES256))
+	}
 	if p.clients.some(func(c *Client) bool { return c.QueuePosition }) {
 		m.ClaimsSupported = append(m.ClaimsSupported, "queue_position")
 	}

@@ -56,12 +56,12 @@ func newSigner() *signer {
 	return &signer{key: jose.JSONWebKey{Key: testKey(), KeyID: "key-1", Algorithm: "RS256", Use: "sig"}}
 }
 
-func (s *signer) Sign(_ context.Context, typ string, payload []byte) (string, error) {
+func (s *signer) Sign(_ context.Context, algorithm jose.SignatureAlgorithm, typ string, payload []byte) (string, error) {
 	if s.off.Load() {
 		return "", errors.New("not ready")
 	}
 	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
-	signing, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: s.key}, options)
+	signing, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: s.key}, options)
 	if err != nil {
 		return "", err
 	}

@@ -57,7 +57,7 @@ func (p *Provider) signIDToken(ctx context.Context, g grantee, nonce, accessToke
 	if err != nil {
 		return "", fmt.Errorf("encode ID token: %w", err)
 	}
-	token, err := p.keys.Sign(ctx, typeIDToken, payload)
+	token, err := p.keys.Sign(ctx, g.client.IDTokenAlgorithm, typeIDToken, payload)
 	if err != nil {
 		return "", fmt.Errorf("sign ID token: %w", err)
 	}
@@ -65,7 +65,7 @@ func (p *Provider) signIDToken(ctx context.Context, g grantee, nonce, accessToke
 }
 
 // accessTokenHash is the at_hash of an access token (OpenID Connect Core 1.0
-// §3.1.3.6): the left half of its SHA-256, as RS256 uses that.
+// §3.1.3.6): the left half of its SHA-256, as RS256 and ES256 use that.
 func accessTokenHash(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(sum[:sha256.Size/2])

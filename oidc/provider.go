@@ -15,9 +15,9 @@ import (
 
 // Keys signs ID tokens. Its methods are safe for concurrent use.
 type Keys interface {
-	// Sign returns payload as a compact JWS, RS256, with typ and kid in its
-	// header.
-	Sign(ctx context.Context, typ string, payload []byte) (string, error)
+	// Sign returns payload as a compact JWS of that algorithm, with typ and kid in
+	// its header. The algorithm is RS256 or one that a client asks for.
+	Sign(ctx context.Context, algorithm jose.SignatureAlgorithm, typ string, payload []byte) (string, error)
 	// Public returns the keys to publish. There are none until the first key
 	// has been made; till then the provider answers temporarily_unavailable.
 	Public() jose.JSONWebKeySet

@@ -49,6 +49,9 @@ type Config struct {
 	// loses it ends them all: keep a copy apart from the store.
 	SecretFile string `yaml:"secret_file" dynamic:"master-secret beside the store's file; with memory:, a secret that lives as long as the process"`
 
+	// Keys configures the keys that tokens are signed with.
+	Keys Keys `yaml:"keys"`
+
 	// TrustedProxies lists the proxies in front of the server, as CIDR prefixes or
 	// single addresses. The client's address is taken from the forwarding headers
 	// of these alone. A prefix that covers every address is refused, as then
@@ -162,6 +165,28 @@ type Store struct {
 	// Path is the file of a bolt: URL, resolved, or empty for memory:.
 	Path string `yaml:"-"`
 }
+
+// Keys configures the keys that tokens are signed with. They are made by the
+// server, and kept in the store under the master secret.
+type Keys struct {
+	// Alg is what the ID tokens of clients without an id_token_alg of their own are
+	// signed with. A key for RS256 is there in any case, as relying parties may
+	// count on it.
+	Alg Alg `yaml:"alg" default:"RS256" enum:"RS256|ES256"`
+
+	// RotateEvery is how long a key signs. The next one is published an hour before
+	// it takes over, and the public half of the old one for 30 days after that.
+	RotateEvery time.Duration `yaml:"rotate_every" default:"720h" min:"24h" max:"26280h" zero:"only by hand, with anteroom keys rotate"`
+}
+
+// Alg is an algorithm that ID tokens are signed with (RFC 7518 §3.1).
+type Alg string
+
+// The algorithms of [Keys] and [Client].
+const (
+	AlgRS256 Alg = "RS256"
+	AlgES256 Alg = "ES256"
+)
 
 // Log configures what is written to standard error. No secret and no query
 // string is ever logged, at any level.
@@ -325,6 +350,10 @@ type Client struct {
 	// for all clients of the room and the visitor joins the end of the line, by a
 	// button on a page that says so.
 	Reauth Reauth `yaml:"reauth" default:"confirm" enum:"confirm|requeue"`
+
+	// IDTokenAlg is what this client's ID tokens are signed with: RS256, which every
+	// client knows, or ES256, which is shorter and costs less to sign.
+	IDTokenAlg Alg `yaml:"id_token_alg" dynamic:"keys.alg" enum:"RS256|ES256"`
 
 	// QueuePosition adds the claim queue_position to what the client learns of a
 	// visitor.

@@ -124,6 +124,7 @@ func TestMinimalConfigurationGetsTheDefaults(t *testing.T) {
 		},
 		Store:      config.Store{URL: "bolt:anteroom.db", Path: "testdata/anteroom.db"},
 		SecretFile: "testdata/master-secret",
+		Keys:       config.Keys{Alg: config.AlgRS256, RotateEvery: 720 * time.Hour},
 		Log:        config.Log{Format: "text", Level: slog.LevelInfo},
 		Rooms: []config.Room{{
 			ID:            "sale",
@@ -152,7 +153,8 @@ func TestFullConfigurationIsReadAsWritten(t *testing.T) {
 	}
 	client := config.Client{
 		Room: "sale", Refresh: config.RefreshOfflineAccess, Release: config.ReleaseClient, AccessTokenTTL: 15 * time.Minute,
-		AccessToken: config.AccessTokenOpaque, Subject: config.SubjectVisit, Reauth: config.ReauthConfirm, QueuePosition: true,
+		AccessToken: config.AccessTokenOpaque, Subject: config.SubjectVisit, Reauth: config.ReauthConfirm,
+		IDTokenAlg: config.AlgES256, QueuePosition: true,
 	}
 	shop, mobile, third := client, client, client
 	shop.ID = "shop"
@@ -162,6 +164,7 @@ func TestFullConfigurationIsReadAsWritten(t *testing.T) {
 	shop.PostLogoutRedirectURIs = []string{"https://shop.example.com/"}
 	shop.Refresh, shop.AccessTokenTTL, shop.QueuePosition = config.RefreshAlways, 5*time.Minute, false
 	shop.AccessToken, shop.Subject, shop.Reauth = config.AccessTokenJWT, config.SubjectBrowser, config.ReauthRequeue
+	shop.IDTokenAlg = config.AlgRS256
 	mobile.ID, mobile.Public, mobile.Room = "mobile", true, "2026"
 	mobile.RedirectURIs = []string{"http://127.0.0.1/cb"}
 	third.ID = "hashed"
@@ -185,7 +188,8 @@ func TestFullConfigurationIsReadAsWritten(t *testing.T) {
 			netip.MustParsePrefix("192.0.2.7/32"),
 			netip.MustParsePrefix("2001:db8::/32"),
 		},
-		Log: config.Log{Format: "json", Level: slog.LevelDebug},
+		Keys: config.Keys{Alg: config.AlgES256},
+		Log:  config.Log{Format: "json", Level: slog.LevelDebug},
 		Rooms: []config.Room{
 			{
 				ID:   "sale",

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -22,6 +23,8 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 		"ANTEROOM_MANAGEMENT_TOKEN_FILE=/nowhere/token",
 		"ANTEROOM_STORE_URL=memory:",
 		"ANTEROOM_SECRET_FILE=/nowhere/master",
+		"ANTEROOM_KEYS_ALG=ES256",
+		"ANTEROOM_KEYS_ROTATE_EVERY=48h",
 		"ANTEROOM_LOG_FORMAT=json",
 		"ANTEROOM_LOG_LEVEL=warn",
 	)
@@ -33,6 +36,7 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 		},
 		Store:      config.Store{URL: "memory:"},
 		SecretFile: "/nowhere/master",
+		Keys:       config.Keys{Alg: config.AlgES256, RotateEvery: 48 * time.Hour},
 		Log:        config.Log{Format: "json", Level: slog.LevelWarn},
 		Rooms:      got.Rooms,
 	}

@@ -202,6 +202,9 @@ func (l *loader) checkClients(c *Config, rooms []string) {
 		}
 		ids = append(ids, client.ID)
 		l.checkAuthentication(client, at)
+		if !l.given(at + ".id_token_alg") {
+			client.IDTokenAlg = c.Keys.Alg
+		}
 		if !l.broken["rooms"] {
 			l.check(at+".room", checkRoom(client.Room, rooms))
 		}

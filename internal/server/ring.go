@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/anteroom-dev/anteroom/internal/config"
 	"github.com/anteroom-dev/anteroom/keys"
 	"github.com/anteroom-dev/anteroom/oidc"
 )
@@ -20,6 +21,18 @@ type patientKeys struct{ *keys.Ring }
 
 var _ oidc.Keys = patientKeys{}
 
+// algorithms returns what tokens are signed with. RS256 is always among them, as
+// every relying party may rely on it.
+func algorithms(c *config.Config) []jose.SignatureAlgorithm {
+	used := []jose.SignatureAlgorithm{jose.RS256}
+	for _, client := range c.Clients {
+		if client.IDTokenAlg == config.AlgES256 {
+			return append(used, jose.ES256)
+		}
+	}
+	return used
+}
+
 func (k patientKeys) wait(ctx context.Context) {
 	select {
 	case <-k.Ready():
@@ -32,9 +45,9 @@ func (k patientKeys) wait(ctx context.Context) {
 }
 
 // Sign implements [oidc.Keys].
-func (k patientKeys) Sign(ctx context.Context, typ string, payload []byte) (string, error) {
+func (k patientKeys) Sign(ctx context.Context, algorithm jose.SignatureAlgorithm, typ string, payload []byte) (string, error) {
 	k.wait(ctx)
-	return k.Ring.Sign(ctx, typ, payload)
+	return k.Ring.Sign(ctx, algorithm, typ, payload)
 }
 
 // Public implements [oidc.Keys].

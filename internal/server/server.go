@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/anteroom-dev/anteroom/internal/config"
 	"github.com/anteroom-dev/anteroom/keys"
 	"github.com/anteroom-dev/anteroom/oidc"
@@ -103,7 +105,8 @@ func (s *Server) setup(o Options) error {
 		return err
 	}
 	s.ring, err = keys.New(keys.Options{
-		Vault: keyVault{s.store}, WrappingKeys: secrets.Derive(labelKeys, 32), Purpose: "oidc", Logger: s.log,
+		Vault: keyVault{s.store}, WrappingKeys: secrets.Derive(labelKeys, 32), Purpose: "oidc",
+		Algorithms: algorithms(c), RotateEvery: c.Keys.RotateEvery, Now: o.Now, Logger: s.log,
 	})
 	if err != nil {
 		return err
@@ -253,7 +256,7 @@ func (s *Server) paceEntries(ctx context.Context) {
 	const signatures = 8
 	start := time.Now()
 	for range signatures {
-		if _, err := s.ring.Sign(ctx, "JWT", []byte("{}")); err != nil {
+		if _, err := s.ring.Sign(ctx, jose.RS256, "JWT", []byte("{}")); err != nil {
 			return
 		}
 	}

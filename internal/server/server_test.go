@@ -43,6 +43,8 @@ type site struct {
 	clock  *clock
 	dir    string
 	text   string
+
+	secrets []string // The master secrets, newest first.
 }
 
 // newSite runs a server with one client, "shop", and one room, "sale", with the
@@ -51,7 +53,7 @@ func newSite(t *testing.T, store, inlet string) *site {
 	t.Helper()
 	dir := t.TempDir()
 	sum := hash(secret)
-	s := &site{T: t, clock: &clock{}, dir: dir, text: fmt.Sprintf(`
+	s := &site{T: t, clock: &clock{}, dir: dir, secrets: []string{strings.Repeat("m", 32)}, text: fmt.Sprintf(`
 issuer: %s
 listen: "127.0.0.1:0"
 management: {listen: "127.0.0.1:0"}
@@ -71,7 +73,7 @@ clients:
 
 func (s *site) start() {
 	s.Helper()
-	c, err := config.Parse([]byte(s.text), s.dir, []string{"ANTEROOM_MANAGEMENT_TOKEN=" + token, "ANTEROOM_SECRET=" + strings.Repeat("m", 32)})
+	c, err := config.Parse([]byte(s.text), s.dir, []string{"ANTEROOM_MANAGEMENT_TOKEN=" + token, "ANTEROOM_SECRET=" + strings.Join(s.secrets, "\n")})
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/anteroom-dev/anteroom/internal/config"
 	"github.com/anteroom-dev/anteroom/oidc"
 	"github.com/anteroom-dev/anteroom/waitingroom"
@@ -45,7 +47,7 @@ func clients(c *config.Config) []oidc.Client {
 			Refresh: oidc.Refresh(client.Refresh), AccessTokenTTL: client.AccessTokenTTL,
 			AccessToken: oidc.AccessTokenFormat(client.AccessToken), Subject: oidc.Subject(client.Subject),
 			Reauth:        oidc.Reauth(client.Reauth),
-			QueuePosition: client.QueuePosition,
+			QueuePosition: client.QueuePosition, IDTokenAlgorithm: jose.SignatureAlgorithm(client.IDTokenAlg),
 		}
 		if !client.Public {
 			list[i].SecretHashes = [][32]byte{client.SecretHash}

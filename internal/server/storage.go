@@ -72,3 +72,11 @@ func (v keyVault) Load(ctx context.Context, name string) ([]byte, error) {
 func (v keyVault) Create(ctx context.Context, name string, value []byte) ([]byte, error) {
 	return v.vault.Keep(ctx, name, value, 0)
 }
+
+func (v keyVault) Swap(ctx context.Context, name string, old, value []byte) ([]byte, error) {
+	kept, err := v.vault.Swap(ctx, name, old, value)
+	if errors.Is(err, waitingroom.ErrNotKept) {
+		return nil, fmt.Errorf("%w: %w", keys.ErrNotFound, err)
+	}
+	return kept, err
+}
