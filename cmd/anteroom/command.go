@@ -46,6 +46,8 @@ func commands() []command {
 		roomShowCommand(),
 		roomServeCommand(),
 		roomResetCommand(),
+		keysListCommand(),
+		keysRotateCommand(),
 		versionCommand(),
 	}
 }

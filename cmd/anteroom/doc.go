@@ -7,6 +7,7 @@
 //	anteroom client new              makes a relying party's secret and configuration
 //	anteroom room list|show|serve|reset
 //	                                 watches and moves the lines of a running server
+//	anteroom keys list|rotate        shows and rotates the signing keys of a running server
 //	anteroom version                 says what this is
 //
 // Each command explains itself with --help. Flags may stand before and after
