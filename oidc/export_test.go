@@ -9,7 +9,7 @@ import (
 
 // Tokens opens access and refresh tokens for tests.
 func (p *Provider) Tokens(token string) (access, refresh error) {
-	_, access = openAccess(p.accessSeal, p.queue.Now(), token)
+	_, access = p.openEither(p.queue.Now(), token)
 	_, refresh = p.openRefresh(p.queue.Now(), token)
 	return access, refresh
 }
@@ -104,4 +104,18 @@ func diffLogins(a, b *Login) string {
 func (p *Provider) ParseBasic(header string) (id string, secrets []string, ok bool) {
 	c, ok := p.parseBasic(header)
 	return c.id, c.secrets, ok
+}
+
+// DecodeCodePayload decodes what a queue keeps of a code and fails the test
+// unless an accepted value encodes to an equal payload.
+func DecodeCodePayload(t *testing.T, b []byte) {
+	t.Helper()
+	payload, err := decodeCodePayload(b)
+	if err != nil {
+		return
+	}
+	again, err := decodeCodePayload(payload.encode())
+	if diff := cmp.Diff(payload, again, cmp.AllowUnexported(codePayload{})); diff != "" || err != nil {
+		t.Errorf("payload: %v, %s", err, diff)
+	}
 }

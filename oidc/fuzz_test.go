@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/gorilla/mux"
+
+	"github.com/anteroom-dev/anteroom/oidc"
 )
 
 // FuzzAuthorize holds against all queries: no panic, never a redirect to
@@ -99,6 +101,8 @@ func FuzzTokens(f *testing.F) {
 	provider := w.newProvider(secrets{"this installation"})
 	const subject = "01234567-89ab-cdef-0123-456789abcdef"
 	f.Add(tokens.AccessToken, subject, int64(0), uint64(1), uint32(1), true)
+	f.Add(w.newBrowser().tokensOf("api").AccessToken, subject, int64(0), uint64(1), uint32(1), true)
+	f.Add("a.b.c", subject, int64(0), uint64(1), uint32(1), true)
 	f.Add(tokens.RefreshToken, subject, int64(1)<<48-1, uint64(1)<<63, uint32(1)<<31, false)
 	f.Add("", "not a UUID", int64(-1), uint64(0), uint32(0), false)
 	f.Add("AAAA", strings.ToUpper(subject), int64(1)<<48, uint64(0), uint32(0), false)
@@ -108,6 +112,17 @@ func FuzzTokens(f *testing.F) {
 		}
 		provider.RoundTrip(t, subject, generation, grant, number, offline)
 	})
+}
+
+// FuzzCodePayload holds against all that may lie in a store: no panic, and what
+// is accepted encodes to the same again.
+func FuzzCodePayload(f *testing.F) {
+	f.Add([]byte("\x01\x00\x00"))
+	f.Add([]byte("\x01\x02\x05nonce"))
+	f.Add([]byte("\x01\x80\x05nonce0123456789abcdef"))
+	f.Add([]byte("\x01\x80\x00short"))
+	f.Add([]byte("\x02\x00\x00"))
+	f.Fuzz(oidc.DecodeCodePayload)
 }
 
 // FuzzBasic holds against all headers: no panic, and credentials that are raw

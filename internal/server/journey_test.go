@@ -218,63 +218,6 @@ func TestPromptLoginOfAnAdmittedVisitorAsksForConfirmation(t *testing.T) {
 	b.code(b.get(p.Request.URL.String()))
 }
 
-// A client with reauth: requeue sends an admitted visitor to the end of the line,
-// after a page that says so.
-func TestPromptLoginOfARequeuingClientMeansTheEndOfTheLine(t *testing.T) {
-	s := newSite(t, "memory:", "{kind: manual}")
-	b := s.browser()
-	first := b.loginOf("strict", "prompt", "login")
-	s.serveOne()
-	b.poll(first)
-	got, status := b.redeem("strict", b.code(b.get(first.Request.URL.String())))
-	if status != http.StatusOK {
-		t.Fatalf("the first login answers %d", status) // Who just came through the line isn't sent back.
-	}
-	s.browser().login() // Somebody else joins meanwhile.
-	s.turn(2 * time.Second)
-	p := b.loginOf("strict", "prompt", "login")
-	self := p.Request.URL.String()
-	if p.StatusCode != http.StatusOK || !strings.Contains(p.text, `value="requeue"`) {
-		t.Fatalf("the second login gets %d\n%s", p.StatusCode, p.text)
-	}
-	admitted := func() bool {
-		t.Helper()
-		info := b.do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + got.AccessToken}})
-		return info.StatusCode == http.StatusOK
-	}
-	// Neither a link, nor another site, nor the milder button does anything.
-	b.get(self + "&action=requeue")
-	b.do(http.MethodPost, self, url.Values{"action": {"requeue"}}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
-	b.do(http.MethodPost, self, url.Values{"action": {"confirm"}}, nil)
-	// Confirming at another client moves auth_time, and is not standing in line.
-	b.redeem("shop", b.code(b.login()))
-	s.turn(2 * time.Second)
-	other := b.login("prompt", "login")
-	b.do(http.MethodPost, other.Request.URL.String(), url.Values{"action": {"requeue"}}, nil) // Not what this client asks.
-	b.do(http.MethodPost, other.Request.URL.String(), url.Values{"action": {"confirm"}}, nil)
-	b.code(b.get(other.Request.URL.String()))
-	if again := b.get(self); !strings.Contains(again.text, `value="requeue"`) || !admitted() {
-		t.Fatalf("without the button: admitted %v, %d\n%s", admitted(), again.StatusCode, again.text)
-	}
-
-	for range 2 { // Pressing it twice takes one place.
-		b.do(http.MethodPost, self, url.Values{"action": {"requeue"}}, http.Header{"Sec-Fetch-Site": {"same-origin"}})
-		if admitted() {
-			t.Error("the visit goes on")
-		}
-		if at := b.waits(b.get(self)); at.Position != 3 || at.State != "waiting" {
-			t.Errorf("the visitor stands at %+v", at)
-		}
-	}
-	s.serveOne()
-	s.serveOne()
-	s.turn(time.Second) // The door spreads those who are served together.
-	b.poll(p)
-	if _, status := b.redeem("strict", b.code(b.get(self))); status != http.StatusOK {
-		t.Errorf("the login that demanded it answers %d", status)
-	}
-}
-
 // Fifty tabs of one browser that start fifty logins at once take one place and
 // get fifty codes, although only one of them can set the session cookie first.
 func TestParallelLoginsOfOneBrowserAllGetIn(t *testing.T) {
