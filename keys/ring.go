@@ -237,11 +237,13 @@ func (r *Ring) Verify(typ, token string) ([]byte, error) {
 // JWKS to be published (RFC 7517 §5). It is empty while there is no key. The
 // caller may keep and change it.
 func (r *Ring) Public() jose.JSONWebKeySet {
-	public := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	if set := r.set.Load(); set != nil {
-		for _, key := range set.keys {
-			public.Keys = append(public.Keys, key.public)
-		}
+	set := r.set.Load()
+	if set == nil {
+		return jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	}
-	return public
+	public := make([]jose.JSONWebKey, len(set.keys))
+	for i, key := range set.keys {
+		public[i] = key.public
+	}
+	return jose.JSONWebKeySet{Keys: public}
 }

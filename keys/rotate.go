@@ -70,12 +70,12 @@ func (r *Ring) Keys() []Info {
 	if set == nil {
 		return list
 	}
-	for _, key := range set.keys {
+	for i, key := range set.keys {
 		info := Info{ID: key.id, Algorithm: key.algorithm, State: set.state(key, now), SignsFrom: key.signsFrom}
 		if info.State == StateRetired {
 			info.RetiredAt = key.retired
 			if key.retired.IsZero() { // Its successor's time has come since the last look.
-				info.RetiredAt = now.Truncate(time.Second)
+				info.RetiredAt = r.policy.retirement(key, set.keys[i+1:], now)
 			}
 			info.DroppedAt = info.RetiredAt.Add(KeepRetired)
 		}
