@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/anteroom-dev/anteroom/keys"
 	"github.com/anteroom-dev/anteroom/waitingroom"
 )
 
@@ -22,10 +23,25 @@ func newMetrics(s *web, version string) []prometheus.Collector {
 	polls := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "anteroom_wait_polls_total", Help: "Polls by the waiting page's script.",
 	}, func() float64 { _, polls := s.page.Loads(); return float64(polls) })
+	key := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "anteroom_signing_key_timestamp_seconds",
+		Help: "Since when the oldest key that signs does so, in Unix seconds; 0 while there is none.",
+	}, func() float64 { return oldestKey(s.ring) })
 	return []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		build, pages, polls, newRoomMetrics(s.engine),
+		build, pages, polls, key, newRoomMetrics(s.engine),
 	}
+}
+
+// oldestKey returns since when the oldest active key signs, in Unix seconds.
+func oldestKey(ring *keys.Ring) float64 {
+	var oldest int64
+	for _, key := range ring.Keys() {
+		if key.State == keys.StateActive && !key.SignsFrom.IsZero() && (oldest == 0 || key.SignsFrom.Unix() < oldest) {
+			oldest = key.SignsFrom.Unix()
+		}
+	}
+	return float64(oldest)
 }
 
 // roomMetrics collects the counters of all rooms.
