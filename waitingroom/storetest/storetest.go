@@ -4,7 +4,8 @@
 //	func TestStore(t *testing.T) { storetest.Run(t, open) }
 //
 // [Run] checks each promise of the interface's comments, [Random] compares a
-// store step by step with a reference, and [Benchmark] measures the verbs that a
+// store step by step with a reference, [Faults] lets each call of a visitor's life
+// fail in every way, and [Benchmark] measures the verbs that a
 // crowd uses.
 package storetest
 
