@@ -321,7 +321,7 @@ func (l *life) invariants() {
 	if l.capacity && c.Alive+c.Unclaimed > lifeCapacity {
 		l.Errorf("I6 after %s: %d alive and %d served, the capacity is %d", l.at, c.Alive, c.Unclaimed, lifeCapacity)
 	}
-	last := int64(0)
+	last, inside := int64(0), 0
 	for _, t := range l.tickets {
 		if t.Generation != c.Generation {
 			return // The line was reset in this very step.
@@ -333,9 +333,15 @@ func (l *life) invariants() {
 		s, _, err := l.fixture.Store.Lookup(l.Context(), "sale", t)
 		l.must(err)
 		l.standing(t, s, c)
+		if s.State == waitingroom.StateActive || s.State == waitingroom.StateServed {
+			inside++
+		}
 		if strings.Contains(l.log.String(), t.ID.String()) {
 			l.Errorf("I7 after %s: the log has a request ID", l.at)
 		}
+	}
+	if l.capacity && inside > lifeCapacity {
+		l.Errorf("I6 after %s: %d places are active or served, the capacity is %d", l.at, inside, lifeCapacity)
 	}
 	if int64(len(l.admitted)) != c.Admitted {
 		l.Errorf("I9 after %s: %d places had a session, the store counts %d", l.at, len(l.admitted), c.Admitted)
