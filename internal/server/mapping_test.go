@@ -125,3 +125,42 @@ func authTime(t *testing.T, idToken string) int64 {
 	}
 	return claims.AuthTime
 }
+
+// With the real keys and the real line: signed access tokens and a sub that
+// outlives the visit.
+func TestASignedAccessTokenAndABrowsersSub(t *testing.T) {
+	for name, store := range map[string]string{"memory": "memory:", "bolt": bolt(t)} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, store, "{kind: open}")
+			b := s.browser()
+			introspect := func(token string) (answer struct {
+				Active   bool
+				Sub, Aud string
+			},
+			) {
+				t.Helper()
+				got := s.browser().do(http.MethodPost, "/introspect",
+					url.Values{"token": {token}, "client_id": {"forum"}, "client_secret": {secret}}, nil)
+				if err := json.Unmarshal([]byte(got.text), &answer); err != nil {
+					t.Fatalf("%v: %d %s", err, got.StatusCode, got.text)
+				}
+				return answer
+			}
+			first, _ := b.redeem("forum", b.code(b.loginOf("forum")))
+			before := introspect(first.AccessToken)
+			if strings.Count(first.AccessToken, ".") != 2 || !before.Active || before.Aud != issuer || len(before.Sub) != 26 {
+				t.Errorf("token %q, introspection %+v", first.AccessToken, before)
+			}
+			b.get("/logout?id_token_hint=" + first.IDToken)
+			if got := introspect(first.AccessToken); got.Active {
+				t.Errorf("after the visit: %+v", got)
+			}
+			s.turn(2 * time.Second)
+			second, _ := b.redeem("forum", b.code(b.loginOf("forum")))
+			renewed, status := s.browser().token("forum", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {second.RefreshToken}})
+			if got := introspect(renewed.AccessToken); status != http.StatusOK || got != before {
+				t.Errorf("the next visit: status %d, %+v, before %+v", status, got, before)
+			}
+		})
+	}
+}

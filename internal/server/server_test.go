@@ -65,8 +65,9 @@ clients:
   - {id: shop, secret_sha256: %s, room: sale, redirect_uris: [%s]}
   - {id: shop-too, secret_sha256: %s, room: sale, redirect_uris: [%s]}
   - {id: strict, secret_sha256: %s, room: sale, redirect_uris: [%s], reauth: requeue}
+  - {id: forum, secret_sha256: %s, room: sale, redirect_uris: [%s], subject: browser, access_token: jwt, refresh: always}
   - {id: elsewhere, secret_sha256: %s, room: other, redirect_uris: [%s]}
-`, issuer, store, inlet, hex.EncodeToString(sum[:]), callback, hex.EncodeToString(sum[:]), callback, hex.EncodeToString(sum[:]), callback, hex.EncodeToString(sum[:]), callback)}
+`, issuer, store, inlet, hex.EncodeToString(sum[:]), callback, hex.EncodeToString(sum[:]), callback, hex.EncodeToString(sum[:]), callback, hex.EncodeToString(sum[:]), callback, hex.EncodeToString(sum[:]), callback)}
 	s.start()
 	return s
 }
