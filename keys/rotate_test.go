@@ -17,89 +17,6 @@ import (
 	"github.com/anteroom-dev/anteroom/keys"
 )
 
-// begin is when the tests of rotation begin.
-var begin = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-
-// day is a day.
-const day = 24 * time.Hour
-
-// turning is a ring with a clock that the test turns.
-type turning struct {
-	*keys.Ring
-	t   *testing.T
-	now time.Time
-}
-
-// newTurning returns a loaded ring that signs with ES256, as such keys are made at
-// once, and rotates every 30 days.
-func newTurning(t *testing.T, vault keys.Vault, edit func(*keys.Options)) *turning {
-	t.Helper()
-	r := &turning{t: t, now: begin}
-	options := keys.Options{
-		Vault: vault, WrappingKeys: [][]byte{wrappingKey(1)}, Purpose: "oidc", RotateEvery: 30 * day,
-		Algorithms: []jose.SignatureAlgorithm{jose.ES256}, Now: func() time.Time { return r.now },
-	}
-	if edit != nil {
-		edit(&options)
-	}
-	ring, err := keys.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Ring = ring
-	r.load()
-	return r
-}
-
-func (r *turning) load() {
-	r.t.Helper()
-	if err := r.Load(r.t.Context()); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-// at sets the clock that long after the beginning, and looks into the vault.
-func (r *turning) at(after time.Duration) {
-	r.t.Helper()
-	r.now = begin.Add(after)
-	r.load()
-}
-
-// states returns what the keys do, in the order in which they were made.
-func (r *turning) states() string {
-	var all []string
-	for _, info := range r.Keys() {
-		all = append(all, string(info.State))
-	}
-	return strings.Join(all, " ")
-}
-
-func (r *turning) wantStates(when, want string) {
-	r.t.Helper()
-	if got := r.states(); got != want {
-		r.t.Errorf("%s: keys are %q, want %q", when, got, want)
-	}
-}
-
-// signed returns a token, and the kid in its header.
-func (r *turning) signed() (token, id string) {
-	r.t.Helper()
-	token, err := r.Sign(r.t.Context(), jose.ES256, "JWT", []byte(claims))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return token, parsed.Signatures[0].Header.KeyID
-}
-
-func (r *turning) publishes(id string) bool {
-	set := r.Public()
-	return len(set.Key(id)) > 0
-}
-
 func TestKeysTurnOnTheirOwn(t *testing.T) {
 	r := newTurning(t, newVault(), nil)
 	token, first := r.signed()
@@ -422,9 +339,28 @@ func TestHandsThatNeverRestReachALimit(t *testing.T) {
 			if !errors.Is(err, keys.ErrTooManyKeys) {
 				t.Fatal(err)
 			}
+			r.at(29*day + 23*time.Hour + 30*time.Minute) // A key is due.
 			r.signed()
 			return
 		}
 	}
 	t.Error("there is no end of keys")
+}
+
+func TestRingsOfOneVaultShareNoKey(t *testing.T) {
+	vault := newVault()
+	ours := newTurning(t, vault, nil)
+	theirs := newTurning(t, vault, func(o *keys.Options) { o.Purpose = "aws" })
+	if _, err := ours.Rotate(t.Context(), keys.Rotation{}); err != nil {
+		t.Fatal(err)
+	}
+	theirs.load()
+	theirs.wantStates("after a rotation of another purpose", "active")
+	token, id := theirs.signed()
+	if ours.publishes(id) {
+		t.Error("a key of another purpose is published")
+	}
+	if _, err := ours.Verify("JWT", token); !errors.Is(err, keys.ErrInvalidToken) {
+		t.Errorf("a token of another purpose gives %v, want ErrInvalidToken", err)
+	}
 }

@@ -68,6 +68,9 @@ func (p policy) turn(list []ringKey, now time.Time) []ringKey {
 		case latest == nil:
 			// Nothing can be signed without it, so it cannot wait.
 			turned = append(turned, ringKey{algorithm: algorithm, signsFrom: now})
+		case len(turned) >= maxKeys:
+			// Somebody has rotated by hand without end. Going on with an old key is
+			// better than not starting.
 		case p.every > 0 && !now.Before(latest.signsFrom.Add(p.every-PublishAhead)):
 			from := latest.signsFrom.Add(p.every)
 			if soonest := now.Add(PublishAhead); from.Before(soonest) {
