@@ -209,14 +209,14 @@ func (l *crashLoop) order(by int64) (int64, error) {
 	}
 	r.Header.Set("Authorization", "Bearer "+l.server.AdminToken)
 	r.Header.Set("Content-Type", "application/json")
-	_, body, err := answers(l.http, r)
+	answer, err := answers(l.http, r)
 	if err != nil {
 		return 0, err
 	}
 	var got struct {
 		Serving int64 `json:"serving_num"`
 	}
-	return got.Serving, json.Unmarshal([]byte(body), &got)
+	return got.Serving, json.Unmarshal([]byte(answer.body), &got)
 }
 
 // look is the audit after a crash: of the first newcomer's position, of those

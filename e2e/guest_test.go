@@ -36,26 +36,39 @@ const (
 // not have been.
 type unanswered struct{ error }
 
+// A reply is an answer that was read to its end.
+type reply struct {
+	status   int
+	header   http.Header
+	from     *url.URL // The page that answered, after redirects.
+	location *url.URL // Where it sends the visitor; nil for nowhere.
+	body     string
+}
+
 // answers sends r and reads the answer to its end.
-func answers(client *http.Client, r *http.Request) (*http.Response, string, error) {
+func answers(client *http.Client, r *http.Request) (reply, error) {
 	resp, err := client.Do(r)
 	if err != nil {
-		return nil, "", unanswered{err}
+		return reply{}, unanswered{err}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, "", unanswered{err}
+		return reply{}, unanswered{err}
 	}
-	return resp, string(body), nil
+	got := reply{status: resp.StatusCode, header: resp.Header, from: resp.Request.URL, body: string(body)}
+	if at, err := resp.Location(); err == nil {
+		got.location = at
+	}
+	return got, nil
 }
 
 // errLater is an answer of 503 that says when to come again.
 var errLater = errors.New("503 with Retry-After")
 
 // later returns errLater if that is what the answer says.
-func later(resp *http.Response) error {
-	if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "" {
+func later(got reply) error {
+	if got.status == http.StatusServiceUnavailable && got.header.Get("Retry-After") != "" {
 		return errLater
 	}
 	return nil
@@ -118,11 +131,11 @@ func (g *guest) load(address string) error {
 	if err != nil {
 		return err
 	}
-	resp, body, err := answers(g.http, r)
+	resp, err := answers(g.http, r)
 	if err != nil {
 		return err
 	}
-	if at, err := resp.Location(); err == nil {
+	if at := resp.location; at != nil {
 		if g.code = at.Query().Get("code"); g.code == "" {
 			return fmt.Errorf("the guest at %d is sent back without a code: %s", g.position, at.Query().Get("error"))
 		}
@@ -132,17 +145,17 @@ func (g *guest) load(address string) error {
 	if err := later(resp); err != nil {
 		return err
 	}
-	if !g.inside && strings.Contains(body, `value="continue"`) {
-		return g.carryOn(resp.Request.URL.String())
+	if !g.inside && strings.Contains(resp.body, `value="continue"`) {
+		return g.carryOn(resp.from.String())
 	}
-	position, page := positionOnPage.FindStringSubmatch(body), addressOnPage.FindStringSubmatch(body)
-	if resp.StatusCode != http.StatusOK || position == nil || page == nil {
-		return fmt.Errorf("the guest at %d got %d, not the line: %.500s", g.position, resp.StatusCode, body)
+	position, page := positionOnPage.FindStringSubmatch(resp.body), addressOnPage.FindStringSubmatch(resp.body)
+	if resp.status != http.StatusOK || position == nil || page == nil {
+		return fmt.Errorf("the guest at %d got %d, not the line: %.500s", g.position, resp.status, resp.body)
 	}
 	if g.inside {
 		return fmt.Errorf("the guest at %d was inside and is in line again", g.position)
 	}
-	at, err := resp.Request.URL.Parse(html.UnescapeString(page[1]))
+	at, err := resp.from.Parse(html.UnescapeString(page[1]))
 	if err != nil {
 		return err
 	}
@@ -159,12 +172,12 @@ func (g *guest) carryOn(page string) error {
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	g.asked++
-	resp, body, err := answers(g.http, r)
+	resp, err := answers(g.http, r)
 	switch {
 	case err != nil:
 		return err
-	case resp.StatusCode >= http.StatusBadRequest:
-		return fmt.Errorf("the guest at %d may not continue: %d %.500s", g.position, resp.StatusCode, body)
+	case resp.status >= http.StatusBadRequest:
+		return fmt.Errorf("the guest at %d may not continue: %d %.500s", g.position, resp.status, resp.body)
 	}
 	return g.Come("none")
 }
@@ -225,7 +238,7 @@ func (g *guest) token(form url.Values) error {
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth("shop", guestSecret)
-	resp, body, err := answers(&http.Client{Transport: g.http.Transport, Timeout: actionLimit}, r)
+	resp, err := answers(&http.Client{Transport: g.http.Transport, Timeout: actionLimit}, r)
 	if err != nil {
 		return err
 	}
@@ -234,12 +247,12 @@ func (g *guest) token(form url.Values) error {
 		Refresh string `json:"refresh_token"`
 		Error   string `json:"error"`
 	}
-	err = json.Unmarshal([]byte(body), &got)
+	err = json.Unmarshal([]byte(resp.body), &got)
 	switch {
 	case err == nil && got.Error == "invalid_grant":
 		return fmt.Errorf("the guest at %d: %s: %w", g.position, form.Get("grant_type"), errInvalidGrant)
-	case err != nil || resp.StatusCode != http.StatusOK || got.Access == "" || got.Refresh == "":
-		return fmt.Errorf("the guest at %d: %s answers %d: %s", g.position, form.Get("grant_type"), resp.StatusCode, body)
+	case err != nil || resp.status != http.StatusOK || got.Access == "" || got.Refresh == "":
+		return fmt.Errorf("the guest at %d: %s answers %d: %s", g.position, form.Get("grant_type"), resp.status, resp.body)
 	}
 	g.access, g.refresh = got.Access, got.Refresh
 	return nil
@@ -253,7 +266,7 @@ func (g *guest) Known() error {
 		return err
 	}
 	r.Header.Set("Authorization", "Bearer "+g.access)
-	resp, body, err := answers(&http.Client{Transport: g.http.Transport, Timeout: actionLimit}, r)
+	resp, err := answers(&http.Client{Transport: g.http.Transport, Timeout: actionLimit}, r)
 	if err != nil {
 		return err
 	}
@@ -261,8 +274,8 @@ func (g *guest) Known() error {
 		Subject  string      `json:"sub"`
 		Position json.Number `json:"queue_position"`
 	}
-	if err := json.Unmarshal([]byte(body), &got); err != nil || resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the session of the guest at %d is lost: %d %s", g.position, resp.StatusCode, body)
+	if err := json.Unmarshal([]byte(resp.body), &got); err != nil || resp.status != http.StatusOK {
+		return fmt.Errorf("the session of the guest at %d is lost: %d %s", g.position, resp.status, resp.body)
 	}
 	if g.sub != "" && g.sub != got.Subject {
 		return fmt.Errorf("the guest at %d was %s and is %s", g.position, g.sub, got.Subject)
@@ -284,7 +297,7 @@ func joinAPI(client *http.Client, issuer string) (*bearer, error) {
 		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	resp, body, err := answers(client, r)
+	resp, err := answers(client, r)
 	if err != nil {
 		return nil, err
 	}
@@ -294,8 +307,8 @@ func joinAPI(client *http.Client, issuer string) (*bearer, error) {
 	var got struct {
 		ID string `json:"api_request_id"`
 	}
-	if err := json.Unmarshal([]byte(body), &got); err != nil || got.ID == "" {
-		return nil, fmt.Errorf("assign_queue_num answers %d: %s", resp.StatusCode, body)
+	if err := json.Unmarshal([]byte(resp.body), &got); err != nil || got.ID == "" {
+		return nil, fmt.Errorf("assign_queue_num answers %d: %s", resp.status, resp.body)
 	}
 	return &bearer{id: got.ID}, nil
 }
@@ -306,15 +319,15 @@ func (b *bearer) Look(client *http.Client, issuer string) error {
 	if err != nil {
 		return err
 	}
-	resp, body, err := answers(client, r)
+	resp, err := answers(client, r)
 	if err != nil {
 		return err
 	}
 	var got struct {
 		Position int64 `json:"queue_number"`
 	}
-	if err := json.Unmarshal([]byte(body), &got); err != nil || got.Position == 0 {
-		return fmt.Errorf("queue_num of the place at %d answers %d: %s", b.position, resp.StatusCode, body)
+	if err := json.Unmarshal([]byte(resp.body), &got); err != nil || got.Position == 0 {
+		return fmt.Errorf("queue_num of the place at %d answers %d: %s", b.position, resp.status, resp.body)
 	}
 	if b.position != 0 && b.position != got.Position {
 		return fmt.Errorf("the place at %d is now at %d", b.position, got.Position)

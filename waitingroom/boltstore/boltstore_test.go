@@ -60,6 +60,8 @@ func TestStore(t *testing.T) { storetest.Run(t, open) }
 
 func TestStoreIsLikeTheReference(t *testing.T) { storetest.Random(t, open, reference) }
 
+func TestStoreUnderConcurrentCalls(t *testing.T) { storetest.Concurrent(t, open) }
+
 func TestStoreThroughFaults(t *testing.T) { storetest.Faults(t, open) }
 
 // reference is the store in memory, which [storetest.Random] compares with.

@@ -16,6 +16,8 @@ func open(testing.TB) storetest.Fixture {
 
 func TestStore(t *testing.T) { storetest.Run(t, open) }
 
+func TestStoreUnderConcurrentCalls(t *testing.T) { storetest.Concurrent(t, open) }
+
 func TestStoreThroughFaults(t *testing.T) { storetest.Faults(t, open) }
 
 func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, open) }
