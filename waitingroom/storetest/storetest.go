@@ -5,7 +5,8 @@
 //
 // [Run] checks each promise of the interface's comments, [Random] compares a
 // store step by step with a reference, [Faults] lets each call of a visitor's life
-// fail in every way, and [Benchmark] measures the verbs that a
+// fail in every way, [Concurrent] checks what happens at the same time, and
+// [Benchmark] measures the verbs that a
 // crowd uses.
 package storetest
 
