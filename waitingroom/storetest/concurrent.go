@@ -97,53 +97,51 @@ func (c *client) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		// All clients go for the same few places, and for the same codes.
-		for position := max(1, dealt.Serving-concurrentMax); position <= dealt.Serving; position++ {
-			if err := c.visit(ctx, position); err != nil {
-				return err
+		// All clients go for the same few places, and for the same codes, and leave
+		// only when they have been to all.
+		for _, visit := range []func(context.Context, int64) error{c.claim, c.redeem, c.end} {
+			for position := max(1, dealt.Serving-2*concurrentMax); position <= dealt.Serving; position++ {
+				if err := visit(ctx, position); err != nil && !refused(err) {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// visit claims a place, redeems its code and ends its session.
-func (c *client) visit(ctx context.Context, position int64) error {
-	ticket, code := ticketOf(0, position), codeOf(int(position), "shop")
-	refused := func(err error) bool {
-		return errors.Is(err, waitingroom.ErrSpent) || errors.Is(err, waitingroom.ErrNotServed) || errors.Is(err, waitingroom.ErrUnsettled) ||
-			errors.Is(err, waitingroom.ErrNoSession) || errors.Is(err, waitingroom.ErrReplayed) || errors.Is(err, waitingroom.ErrFull)
-	}
-	err := c.call(func(e *event) error {
+// refused reports whether a call came too early or too late, as most do.
+func refused(err error) bool {
+	return errors.Is(err, waitingroom.ErrSpent) || errors.Is(err, waitingroom.ErrNotServed) || errors.Is(err, waitingroom.ErrUnsettled) ||
+		errors.Is(err, waitingroom.ErrNoSession) || errors.Is(err, waitingroom.ErrReplayed) || errors.Is(err, waitingroom.ErrFull)
+}
+
+func (c *client) claim(ctx context.Context, position int64) error {
+	return c.call(func(e *event) error {
 		e.position, e.admitted = position, true
-		_, _, err := c.store.Claim(ctx, c.room, waitingroom.Claim{Ticket: ticket, Code: &code})
+		code := codeOf(int(position), "shop")
+		_, _, err := c.store.Claim(ctx, c.room, waitingroom.Claim{Ticket: ticketOf(0, position), Code: &code})
 		return err
 	})
-	if err != nil {
-		if refused(err) {
-			return nil
-		}
-		return err
-	}
-	err = c.call(func(e *event) error {
+}
+
+func (c *client) redeem(ctx context.Context, position int64) error {
+	return c.call(func(e *event) error {
 		e.code = int(position)
+		code := codeOf(int(position), "shop")
 		_, _, err := c.store.TakeCode(ctx, c.room, waitingroom.TakeCode{
 			Hash: code.Hash, Client: code.Client, Binding: code.Binding, Op: c.op(),
 		})
 		return err
 	})
-	if err != nil && !refused(err) {
-		return err
-	}
-	err = c.call(func(e *event) error {
+}
+
+func (c *client) end(ctx context.Context, position int64) error {
+	return c.call(func(e *event) error {
 		e.position, e.ended = position, true
-		_, err := c.store.End(ctx, c.room, ticket.ID, waitingroom.StatusCompleted, time.Time{})
+		_, err := c.store.End(ctx, c.room, ticketOf(0, position).ID, waitingroom.StatusCompleted, time.Time{})
 		return err
 	})
-	if err != nil && !refused(err) {
-		return err
-	}
-	return nil
 }
 
 // positionsInOrder checks that no position was dealt twice, and that a call that
