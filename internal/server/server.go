@@ -186,10 +186,10 @@ func Bound(s *http.Server) {
 // Calm makes garbage collections of this process rarer, unless GOGC says
 // otherwise. A request leaves some 5 KB behind, and as little is alive, the
 // usual setting would collect hundreds of times a second under load. It costs
-// up to some 16 MB of memory. A main function calls it once.
+// up to some 35 MB of memory. A main function calls it once.
 func Calm() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(500)
+		debug.SetGCPercent(800)
 	}
 }
 
