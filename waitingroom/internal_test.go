@@ -138,3 +138,48 @@ func TestTheFloodLimitsMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d addresses are tracked, the most is %d", len(f.whole), floodTracked)
 	}
 }
+
+// Visitors of an open room never see the page while the node keeps up; they
+// did, because those served since the last look were taken to have come at once.
+func TestTheDoorLetsASteadyFlowThrough(t *testing.T) {
+	var d door
+	d.pace(600)
+	d.observe(0, noon)
+	for look := range int64(50) {
+		now := noon.Add(time.Duration(look+1) * snapshotEvery)
+		d.observe((look+1)*60, now) // 300 a second.
+		for position := look*60 + 1; position <= (look+1)*60; position++ {
+			if wait := d.delay(position, now); wait > 0 {
+				t.Fatalf("position %d is held back for %v", position, wait)
+			}
+		}
+	}
+}
+
+// Replies overtake each other. A visitor of an open room was shown the waiting
+// page because the reply to somebody's claim, which knew of fewer positions,
+// came after the reply to the join.
+func TestASnapshotForgetsNoPositionThatWasDealt(t *testing.T) {
+	join := Counters{Now: noon, Sequence: 5, Dealt: 7, Serving: 7}
+	claim := Counters{Now: noon, Sequence: 6, Dealt: 6, Serving: 6, Alive: 1}
+	for name, replies := range map[string][]Counters{
+		"the claim's reply comes last": {join, claim}, "the join's reply comes last": {claim, join},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &Room{config: RoomConfig{Settings: Settings{Open: true}}}
+			r.latest.Store(&snapshot{})
+			for _, c := range replies {
+				r.note(c)
+			}
+			if c := r.Counters(); c.Dealt != 7 || c.Serving != 7 || c.Alive != 1 || c.Sequence != 6 {
+				t.Errorf("the snapshot is %+v", c)
+			}
+		})
+	}
+	r := &Room{}
+	r.latest.Store(&snapshot{Counters: join})
+	r.note(Counters{Now: noon, Generation: 1, Sequence: 7})
+	if c := r.Counters(); c.Dealt != 0 {
+		t.Errorf("after a reset %d positions are still dealt", c.Dealt)
+	}
+}

@@ -135,11 +135,12 @@ func (r *Room) soonEnough(p Pace) Pace {
 type door struct {
 	limit time.Duration
 
-	mu    sync.Mutex // Guards the rest.
-	rate  float64    // Codes a second; 0 is no limit.
-	begun bool       // False until the first look at the room.
-	upto  int64      // The last position that was scheduled.
-	jumps []jump     // Oldest first; those that have wholly passed are dropped.
+	mu     sync.Mutex // Guards the rest.
+	rate   float64    // Codes a second; 0 is no limit.
+	begun  bool       // False until the first look at the room.
+	looked time.Time  // When the room was last looked at.
+	upto   int64      // The last position that was scheduled.
+	jumps  []jump     // Oldest first; those that have wholly passed are dropped.
 }
 
 // A jump is a rise of the frontier, and when its first visitor may enter.
@@ -162,6 +163,10 @@ func (d *door) pace(rate float64) {
 func (d *door) observe(frontier int64, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	// They were served at any time since the last look. Counting from then, a
+	// steady flow that the node can sign is not held back at all.
+	start := d.looked
+	d.looked = now
 	if d.rate <= 0 || d.begun && frontier == d.upto {
 		return
 	}
@@ -173,8 +178,7 @@ func (d *door) observe(frontier int64, now time.Time) {
 	for len(d.jumps) > 0 && d.jumps[0].end(d.rate).Before(now) {
 		d.jumps = d.jumps[1:]
 	}
-	start := now
-	if n := len(d.jumps); n > 0 && d.jumps[n-1].end(d.rate).After(now) {
+	if n := len(d.jumps); n > 0 && d.jumps[n-1].end(d.rate).After(start) {
 		start = d.jumps[n-1].end(d.rate)
 	}
 	d.jumps = append(d.jumps, jump{from: d.upto, upto: frontier, start: start})

@@ -113,19 +113,30 @@ func (r *Room) Healthy() error {
 	return r.health
 }
 
-// note takes counters in, unless newer ones are known. Among equals the
-// higher number of positions dealt is the newer.
+// note takes counters in, unless newer ones are known. Replies overtake each
+// other, and one to a join knows of positions dealt that a later change doesn't,
+// so of those the highest number counts; where everybody passes at once, the
+// counter goes along.
 func (r *Room) note(c Counters) {
 	if c.Now.IsZero() {
 		return // The store didn't answer.
 	}
-	next := &snapshot{Counters: c, received: time.Now()}
+	received := time.Now()
 	for {
 		last := r.latest.Load()
-		older := c.Generation < last.Generation || c.Generation == last.Generation &&
-			(c.Sequence < last.Sequence || c.Sequence == last.Sequence && c.Dealt < last.Dealt)
-		if older {
+		older := c.Sequence < last.Sequence
+		if c.Generation < last.Generation || c.Generation == last.Generation && older && c.Dealt <= last.Dealt {
 			return
+		}
+		next := &snapshot{Counters: c, received: received}
+		if c.Generation == last.Generation {
+			if older {
+				*next = *last
+			}
+			next.Dealt = max(c.Dealt, last.Dealt)
+		}
+		if r.config.Settings.Open {
+			next.Serving = max(next.Serving, next.Dealt)
 		}
 		if r.latest.CompareAndSwap(last, next) {
 			return
