@@ -104,9 +104,11 @@ func (l *lab) site() (configuration, store string, err error) {
 listen: "127.0.0.1:0"
 management: {listen: "127.0.0.1:0"}
 store: {url: "bolt:%s"}
-rooms: [{id: %s, name: Spring sale}]
-clients: [{id: %s, room: %s, public: true, redirect_uris: [%q]}]
-`, host, store, room, client, room, redirectURI)
+rooms: [{id: %s, name: Spring sale}, {id: %s, inlet: {kind: open}}]
+clients:
+  - {id: %s, room: %s, public: true, redirect_uris: [%q]}
+  - {id: %s, room: %s, public: true, redirect_uris: [%q]}
+`, host, store, room, walkRoom, client, room, redirectURI, walker, walkRoom, redirectURI)
 	return configuration, store, os.WriteFile(configuration, []byte(text), 0o600)
 }
 

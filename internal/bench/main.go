@@ -83,6 +83,7 @@ func measures() []measure {
 	return []measure{
 		{"join", measureJoin},
 		{"poll", measurePolls},
+		{"flow", measureFlow},
 		{"start", measureStart},
 		{"memory", measureMemory},
 		{"page", measurePage},
@@ -93,7 +94,7 @@ func measures() []measure {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "measure only these: a comma-separated `LIST` of join, poll, start, memory, page")
+	only := flags.String("only", "", "measure only these: a comma-separated `LIST` of join, poll, flow, start, memory, page")
 	runs := flags.Int("runs", defaultRuns, "how many pairs of runs a ratio is the median of")
 	out := flags.String("out", "", "write the report to `FILE` (default "+defaultReport+", if everything is measured)")
 	profiles := flags.String("profile", "", "write CPU profiles of the server to `DIR`; the numbers suffer from it")
