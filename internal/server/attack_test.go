@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -215,5 +216,60 @@ func TestAPreflightOfThePrivateAPINeedsNoToken(t *testing.T) {
 		if answer.StatusCode != want {
 			t.Errorf("OPTIONS %s answers %d, want %d", path, answer.StatusCode, want)
 		}
+	}
+}
+
+// A sealed request leads to at most one redeemed code: going back to its link
+// gives another code, which is worth nothing once one was redeemed, and the
+// tokens of the first stay good.
+func TestAReplayedSealLeadsToOneRedeemedCode(t *testing.T) {
+	s := newSite(t, "memory:", "{kind: manual}")
+	b := s.browser()
+	link := b.login().Request.URL.String()
+	s.serveOne()
+	first, second := b.code(b.get(link)), b.code(b.get(link))
+	if first == second {
+		t.Fatal("the same code was given twice")
+	}
+	got, status := b.redeem("shop", first)
+	if status != http.StatusOK {
+		t.Fatalf("redeeming the first answers %d", status)
+	}
+	if again, status := b.redeem("shop", second); status != http.StatusBadRequest || again.Error != "invalid_grant" {
+		t.Errorf("redeeming the second answers %d %q", status, again.Error)
+	}
+	info := b.do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + got.AccessToken}})
+	if info.StatusCode != http.StatusOK {
+		t.Errorf("the first's tokens have ended: userinfo answers %d", info.StatusCode)
+	}
+}
+
+// A later generation is believed only from a proof that verifies: otherwise
+// anybody could end everybody's line.
+func TestAForgedHigherGenerationResetsNothing(t *testing.T) {
+	s := newSite(t, "memory:", "{kind: manual}")
+	b := s.browser()
+	p := b.login()
+	at, err := url.Parse(issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range b.jar.Cookies(at) {
+		if c.Name != "anteroom-place-sale" {
+			continue
+		}
+		proof, err := base64.RawURLEncoding.DecodeString(c.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		proof[16+7]++ // The lowest byte of the generation.
+		b.jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: base64.RawURLEncoding.EncodeToString(proof), Path: "/"}})
+	}
+	if got := b.get(p.Request.URL.String()); got.StatusCode != http.StatusBadRequest || !strings.Contains(got.text, `value="join"`) {
+		t.Errorf("the forged place gives %d", got.StatusCode)
+	}
+	other := s.browser()
+	if got := other.waits(other.login()); got.Position != 2 {
+		t.Errorf("the next visitor stands at %d, want 2", got.Position)
 	}
 }
