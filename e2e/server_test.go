@@ -31,7 +31,7 @@ const (
 // A server is a running `anteroom serve` with a store, a configuration and
 // ports of its own, which all stay the same when it is restarted.
 type server struct {
-	Issuer     string // base URL of the public listener, on the host localhost
+	Issuer     string // base URL of the public listener
 	Management string // base URL of the management listener
 	AdminToken string // bearer token for the management listener
 
@@ -48,13 +48,32 @@ type server struct {
 // server stops with the test and must then stop in good order.
 func startServer(t *testing.T, config string) *server {
 	t.Helper()
-	public, management := freeAddress(t), freeAddress(t)
+	public := freeAddress(t, "127.0.0.1")
 	_, port, err := net.SplitHostPort(public)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startServerAt(t, public, "http://localhost:"+port, config)
+}
+
+// startSecureServer does the same over https, with a certificate of the
+// authority. The host is an address of the loopback network, such as 127.0.0.2:
+// cookies ignore ports, so it is not that of the relying party.
+func startSecureServer(t *testing.T, a *authority, host, config string) *server {
+	t.Helper()
+	certificate, key := a.Issue(host)
+	public := freeAddress(t, host)
+	return startServerAt(t, public, "https://"+public,
+		fmt.Sprintf("tls: {cert_file: %q, key_file: %q}\n", certificate, key)+config)
+}
+
+// startServerAt starts the program with its public listener at an address and
+// under an issuer.
+func startServerAt(t *testing.T, public, issuer, config string) *server {
+	t.Helper()
+	management := freeAddress(t, "127.0.0.1")
 	s := &server{
-		Issuer:     "http://localhost:" + port,
+		Issuer:     issuer,
 		Management: "http://" + management,
 		AdminToken: rand.Text(),
 		t:          t,
@@ -184,12 +203,12 @@ func (s *server) write(name, content string) {
 	}
 }
 
-// freeAddress returns an address on the loopback interface at which nothing
-// listens. A fixed port rather than :0 lets the issuer be written down first
+// freeAddress returns an address of a host on the loopback network at which
+// nothing listens. A fixed port rather than :0 lets the issuer be written down first
 // and a restarted server be found again.
-func freeAddress(t *testing.T) string {
+func freeAddress(t *testing.T, host string) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
