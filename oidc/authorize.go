@@ -304,7 +304,7 @@ func (p *Provider) report(r *http.Request, client *Client, fault *Error) {
 	if client != nil {
 		id = client.ID
 	}
-	if fault.Code == TemporarilyUnavailable {
+	if fault.Code == TemporarilyUnavailable && fault.Cause != nil {
 		p.logger.WarnContext(r.Context(), "cannot answer now", "client", id, "path", r.URL.Path, "error", fault.Cause)
 		return
 	}

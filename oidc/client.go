@@ -90,6 +90,19 @@ type Client struct {
 	// Reauth says what prompt=login and an exceeded max_age cost an admitted
 	// visitor; "" means ReauthConfirm.
 	Reauth Reauth
+	// TransactionTTL is how long the client keeps its own side of a login; 0 means
+	// as long as it takes. A visitor whose turn comes later is sent to start the
+	// login afresh.
+	TransactionTTL time.Duration
+	// ReinitiateURL is where to start a login afresh, or [ReinitiateByError]; ""
+	// if there is no such place, and then a page tells the visitor. It is a URL
+	// as RedirectURIs are, in which {iss} and {target_link_uri} stand for those
+	// values, percent-encoded, and which may begin with {origin} or {redirect_uri}
+	// for those of the login's redirect URI.
+	ReinitiateURL string
+	// TargetLinkURI is where visitors want to go; "" means the origin of the
+	// login's redirect URI and "/".
+	TargetLinkURI string
 	// QueuePosition adds the claim queue_position to ID tokens and userinfo.
 	QueuePosition bool
 }
@@ -228,6 +241,9 @@ func (c *Client) validate() error {
 		if err := checkURI(uri); err != nil {
 			fault("redirect URI %q: %w", uri, err)
 		}
+	}
+	if err := c.checkReinitiation(); err != nil {
+		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
 }

@@ -351,6 +351,28 @@ type Client struct {
 	// button on a page that says so.
 	Reauth Reauth `yaml:"reauth" default:"confirm" enum:"confirm|requeue"`
 
+	// TransactionTTL is how long the client keeps its own side of a login: most
+	// give up after some minutes, while a line takes as long as it takes. A
+	// visitor whose turn comes later, less a margin of 30 seconds or a third,
+	// whichever is less, keeps the turn and is sent to reinitiate_url, where the
+	// client starts a fresh login that is answered at once.
+	TransactionTTL time.Duration `yaml:"transaction_ttl" default:"0" min:"3s" max:"720h" zero:"it never gives up"`
+
+	// ReinitiateURL is where a login starts afresh: a URL at the client, https
+	// (http for loopback hosts only). In it, {iss} stands for the issuer and
+	// {target_link_uri} for the value of that key, both percent-encoded; at
+	// its beginning, {origin} stands for scheme and host of the redirect URI of the
+	// visitor's login, {redirect_uri} for all of it. For Keycloak it is
+	// error:authentication_expired, by which it starts afresh by itself. Without it,
+	// a page tells a visitor whose turn comes too late for the client, with a link to
+	// target_link_uri. It is of use with a transaction_ttl only.
+	ReinitiateURL string `yaml:"reinitiate_url"`
+
+	// TargetLinkURI is the page of the client that visitors want to see, for pages
+	// with a link back to it and for reinitiate_url. The rules are those of
+	// redirect_uris.
+	TargetLinkURI string `yaml:"target_link_uri" dynamic:"the front page of the host in the redirect URI"`
+
 	// IDTokenAlg is what this client's ID tokens are signed with: RS256, which every
 	// client knows, or ES256, which is shorter and costs less to sign.
 	IDTokenAlg Alg `yaml:"id_token_alg" dynamic:"keys.alg" enum:"RS256|ES256"`

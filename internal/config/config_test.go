@@ -165,12 +165,16 @@ func TestFullConfigurationIsReadAsWritten(t *testing.T) {
 	shop.Refresh, shop.AccessTokenTTL, shop.QueuePosition = config.RefreshAlways, 5*time.Minute, false
 	shop.AccessToken, shop.Subject, shop.Reauth = config.AccessTokenJWT, config.SubjectBrowser, config.ReauthRequeue
 	shop.IDTokenAlg = config.AlgRS256
+	shop.TransactionTTL, shop.ReinitiateURL = 5*time.Minute, "{redirect_uri}?iss={iss}&target_link_uri={target_link_uri}"
+	shop.TargetLinkURI = "https://shop.example.com:8443/sale?x=1"
+	mobile.TransactionTTL, mobile.ReinitiateURL = 30*time.Minute, config.ReinitiateByError
 	mobile.ID, mobile.Public, mobile.Room = "mobile", true, "2026"
 	mobile.RedirectURIs = []string{"http://127.0.0.1/cb"}
 	third.ID = "hashed"
 	third.SecretSHA256 = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"
 	third.SecretHash = hashed
 	third.RedirectURIs = []string{"https://a.example/"}
+	third.TransactionTTL, third.ReinitiateURL = 24*time.Hour, "{origin}/wp-login.php?redirect_to={target_link_uri}"
 
 	want := &config.Config{
 		Issuer: "https://wait.example.com:8443/line",

@@ -78,6 +78,37 @@ func checkRedirectURI(uri string) (fault string) {
 	return fault
 }
 
+// ReinitiateByError is the [Client] ReinitiateURL of clients that start a login
+// afresh when they are told by an error that it is too old.
+const ReinitiateByError = "error:authentication_expired"
+
+// checkReinitiateURL returns what is wrong with the URL where a login starts
+// afresh. No placeholder can change its scheme or host to another than one that
+// stands in the configuration.
+func checkReinitiateURL(text string) (fault string) {
+	if text == "" || text == ReinitiateByError {
+		return "" // "" is for whoever wants a page instead.
+	}
+	head := regexp.MustCompile(`^\{(origin|redirect_uri)\}`).FindString(text)
+	rest := text[len(head):]
+	switch {
+	case head == "{origin}" && !regexp.MustCompile(`^[/?]|^$`).MatchString(rest):
+		return "must go on with a slash after {origin}"
+	case head == "{redirect_uri}" && !regexp.MustCompile(`^\?|^$`).MatchString(rest):
+		return "must go on with a question mark after {redirect_uri}"
+	}
+	if head != "" {
+		text = "https://shop.example.com" + rest
+	}
+	// As both values hold "://", neither can be part of a host.
+	text = strings.NewReplacer("{iss}", "%3A%2F%2F", "{target_link_uri}", "%3A%2F%2F").Replace(text)
+	if strings.ContainsAny(text, "{}") {
+		return "can hold {iss} and {target_link_uri}, and begin with {origin} or {redirect_uri}"
+	}
+	_, fault = checkURL(text)
+	return fault
+}
+
 // checkIssuer returns what is wrong with the issuer.
 //
 // OpenID Connect Discovery 1.0 §3: an https URL without query and fragment.

@@ -213,6 +213,7 @@ func (l *loader) checkClients(c *Config, rooms []string) {
 		}
 		l.checkURIs(client.RedirectURIs, at+".redirect_uris")
 		l.checkURIs(client.PostLogoutRedirectURIs, at+".post_logout_redirect_uris")
+		l.checkReinitiation(client, at)
 	}
 	l.checkUnique(ids, "clients[%d].id")
 }
@@ -231,6 +232,15 @@ func (l *loader) checkAuthentication(client *Client, path string) {
 	case len(ways) == 0 && !l.broken[path] && !l.broken[path+".public"]:
 		l.fault(path, "must have one of secret_file, secret_sha256 and public: true")
 	}
+}
+
+// checkReinitiation checks where a client's logins start afresh.
+func (l *loader) checkReinitiation(client *Client, path string) {
+	l.check(path+".reinitiate_url", checkReinitiateURL(client.ReinitiateURL))
+	if client.ReinitiateURL != "" && client.TransactionTTL == 0 && !l.broken[path+".transaction_ttl"] {
+		l.check(path+".reinitiate_url", "has no meaning without a transaction_ttl")
+	}
+	l.check(path+".target_link_uri", checkRedirectURI(client.TargetLinkURI))
 }
 
 // checkRoom returns what is wrong with the id of a room that must exist.

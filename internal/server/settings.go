@@ -46,7 +46,8 @@ func clients(c *config.Config) []oidc.Client {
 			RedirectURIs: client.RedirectURIs, PostLogoutRedirectURIs: client.PostLogoutRedirectURIs,
 			Refresh: oidc.Refresh(client.Refresh), AccessTokenTTL: client.AccessTokenTTL,
 			AccessToken: oidc.AccessTokenFormat(client.AccessToken), Subject: oidc.Subject(client.Subject),
-			Reauth:        oidc.Reauth(client.Reauth),
+			Reauth:         oidc.Reauth(client.Reauth),
+			TransactionTTL: client.TransactionTTL, ReinitiateURL: client.ReinitiateURL, TargetLinkURI: client.TargetLinkURI,
 			QueuePosition: client.QueuePosition, IDTokenAlgorithm: jose.SignatureAlgorithm(client.IDTokenAlg),
 		}
 		if !client.Public {
