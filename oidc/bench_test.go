@@ -7,7 +7,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// BenchmarkOpenLogin is what the provider adds to a poll of the waiting page.
+// BenchmarkOpenLogin is what the provider adds to a load of the waiting page.
 func BenchmarkOpenLogin(b *testing.B) {
 	w := newWorld(b)
 	w.open.Store(false)
@@ -15,6 +15,19 @@ func BenchmarkOpenLogin(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := w.provider.OpenLogin(b.Context(), seal); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPeek is what the provider adds to a poll of the waiting page.
+func BenchmarkPeek(b *testing.B) {
+	w := newWorld(b)
+	w.open.Store(false)
+	seal := w.newBrowser().sealed(request("code_challenge", challenge, "code_challenge_method", "S256"))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := w.provider.Peek(b.Context(), seal); err != nil {
 			b.Fatal(err)
 		}
 	}

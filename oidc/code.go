@@ -74,7 +74,7 @@ func (c codePayload) encode() []byte {
 
 // decodeCodePayload reads what encode wrote.
 func decodeCodePayload(b []byte) (codePayload, error) {
-	in := wire{rest: string(b)}
+	in := wire[string]{rest: string(b)}
 	version, flags := in.byte(), in.byte()
 	payload := codePayload{nonce: in.string(), offline: flags&flagOffline != 0}
 	if flags&flagPseudonym != 0 {

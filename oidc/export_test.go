@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -90,6 +91,26 @@ func (p *Provider) Reseal(t *testing.T, login *Login) {
 	}
 	if diff := diffLogins(login, opened); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// PeekAgrees fails the test unless a glance at a seal tells what opening it tells.
+func (p *Provider) PeekAgrees(t *testing.T, sealed string) {
+	t.Helper()
+	var wantRoom string
+	var wantBrowser Browser
+	login, want := p.OpenLogin(t.Context(), sealed)
+	if want == nil {
+		wantRoom, wantBrowser = login.Room(), login.Browser()
+	}
+	room, browser, err := p.Peek(t.Context(), sealed)
+	if room != wantRoom || browser != wantBrowser {
+		t.Errorf("a glance tells %q and %x, opening %q and %x", room, browser, wantRoom, wantBrowser)
+	}
+	for _, sentinel := range []error{nil, ErrBadLogin, ErrLoginExpired, ErrUnavailable} {
+		if errors.Is(err, sentinel) != errors.Is(want, sentinel) {
+			t.Errorf("a glance answers %v, opening %v", err, want)
+		}
 	}
 }
 

@@ -88,6 +88,7 @@ func FuzzSealedLogin(f *testing.F) {
 		if login, err := w.provider.OpenLogin(t.Context(), seal); err == nil {
 			w.provider.Reseal(t, login)
 		}
+		w.provider.PeekAgrees(t, seal)
 		w.provider.DecodeLogin(t, content)
 	})
 }

@@ -116,25 +116,9 @@ func (l *Login) encode() []byte {
 // decodeLogin reads what encode wrote and asks the registry again: a client, a
 // redirect URI or a room may have changed since the login was sealed.
 func decodeLogin(text string, clients *registry) (*Login, error) {
-	in := wire{rest: text}
-	if in.byte() != wholeLogin {
-		return nil, errMalformed
-	}
-	flags := in.byte()
-	login := &Login{
-		formPost: flags&flagFormPost != 0,
-		offline:  flags&flagOffline != 0,
-		silent:   flags&flagSilent != 0,
-		again:    flags&flagAgain != 0,
-		maxAge:   -1,
-	}
-	copy(login.id[:], in.bytes(16))
-	copy(login.browser[:], in.bytes(16))
-	login.received = time.Unix(int64(in.uvarint()&(1<<40-1)), 0).UTC()
-	if flags&flagMaxAge != 0 {
-		login.maxAge = int64(in.uvarint() & (1<<40 - 1))
-	}
-	id := in.string()
+	in := wire[string]{rest: text}
+	login := &Login{}
+	id := decodeHead(&in, login)
 	login.redirectURI = in.string()
 	login.state = in.string()
 	login.nonce = in.string()
@@ -145,9 +129,30 @@ func decodeLogin(text string, clients *registry) (*Login, error) {
 	}
 	login.client = clients.byID[id]
 	if login.client == nil || !login.client.redirectsTo(login.redirectURI) {
-		return nil, errors.New("client or redirect URI is no longer registered")
+		return nil, errUnregistered
 	}
 	return login, nil
+}
+
+// decodeHead reads the part of a login that has a fixed form into login, and
+// returns the ID of the client, which follows.
+func decodeHead[T string | []byte](in *wire[T], login *Login) (client T) {
+	if in.byte() != wholeLogin {
+		in.failed = true
+	}
+	flags := in.byte()
+	login.formPost = flags&flagFormPost != 0
+	login.offline = flags&flagOffline != 0
+	login.silent = flags&flagSilent != 0
+	login.again = flags&flagAgain != 0
+	login.maxAge = -1
+	copy(login.id[:], in.bytes(16))
+	copy(login.browser[:], in.bytes(16))
+	login.received = time.Unix(int64(in.uvarint()&(1<<40-1)), 0).UTC()
+	if flags&flagMaxAge != 0 {
+		login.maxAge = int64(in.uvarint() & (1<<40 - 1))
+	}
+	return in.string()
 }
 
 // sealLogin seals a login for a URL and remembers the seal in it. Only a login
@@ -178,7 +183,7 @@ func (p *Provider) sealLogin(ctx context.Context, s *sealer, login *Login) error
 // openLogin opens what sealLogin sealed with the same sealer.
 func (p *Provider) openLogin(ctx context.Context, s *sealer, sealed string) (*Login, error) {
 	if len(sealed) > maxSealed {
-		return nil, fmt.Errorf("%w: longer than %d characters", ErrBadLogin, maxSealed)
+		return nil, errTooLong
 	}
 	now := p.queue.Now()
 	value, err := openSeal(s, now, sealed)
@@ -201,7 +206,7 @@ func (p *Provider) unfold(ctx context.Context, now time.Time, value string) (*Lo
 	var kept string
 	var browser Browser
 	if len(value) > 0 && value[0] == referenceLogin {
-		in := wire{rest: value[1:]}
+		in := wire[string]{rest: value[1:]}
 		copy(browser[:], in.bytes(16))
 		kept = in.string()
 		if err := in.done(); err != nil {
@@ -233,13 +238,16 @@ func (p *Provider) unfold(ctx context.Context, now time.Time, value string) (*Lo
 // openSeal opens a seal and translates the reasons why it might not.
 func openSeal(s *sealer, now time.Time, sealed string) (string, error) {
 	value, err := s.openText(now, sealed)
+	return value, loginError(err)
+}
+
+// loginError translates an error of a sealer.
+func loginError(err error) error {
 	switch {
 	case errors.Is(err, errOutdated):
-		return "", ErrLoginExpired
+		return ErrLoginExpired
 	case errors.Is(err, errBroken):
-		return "", ErrBadLogin
-	case err != nil:
-		return "", err
+		return ErrBadLogin
 	}
-	return value, nil
+	return err
 }

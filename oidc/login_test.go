@@ -45,6 +45,7 @@ func TestSealedLoginLivesFor48Hours(t *testing.T) {
 			if _, err := w.provider.OpenLogin(t.Context(), seal); !errors.Is(err, step.want) {
 				t.Errorf("%s, %v later: %v, want %v", name, step.after, err, step.want)
 			}
+			w.provider.PeekAgrees(t, seal)
 		}
 	}
 }
@@ -68,6 +69,7 @@ func TestSealedLoginOpensForNobodyElse(t *testing.T) {
 		if _, err := w.provider.OpenLogin(t.Context(), bad); !errors.Is(err, oidc.ErrBadLogin) && !errors.Is(err, oidc.ErrLoginExpired) {
 			t.Errorf("%s: %v", name, err)
 		}
+		w.provider.PeekAgrees(t, bad)
 	}
 	if _, err := w.newProvider(secrets{"another installation"}).OpenLogin(t.Context(), seal); !errors.Is(err, oidc.ErrBadLogin) {
 		t.Errorf("another installation: %v", err)
@@ -95,9 +97,11 @@ func TestSealedLoginIsCheckedAgainstTheRegistrationOfToday(t *testing.T) {
 	moved := testClients()
 	moved[0].RedirectURIs = []string{shopURI + "/new"}
 	for name, clients := range map[string][]oidc.Client{"client": gone, "redirect URI": moved} {
-		if _, err := w.newProvider(secret, clients...).OpenLogin(t.Context(), seal); !errors.Is(err, oidc.ErrBadLogin) {
+		today := w.newProvider(secret, clients...)
+		if _, err := today.OpenLogin(t.Context(), seal); !errors.Is(err, oidc.ErrBadLogin) {
 			t.Errorf("%s: %v", name, err)
 		}
+		today.PeekAgrees(t, seal)
 	}
 	if _, err := w.newProvider(secret).OpenLogin(t.Context(), seal); err != nil {
 		t.Errorf("unchanged: %v", err)
@@ -146,6 +150,7 @@ func TestLongLoginsAreKeptInTheStore(t *testing.T) {
 	}
 	state := strings.Repeat("s", 12<<10)
 	long := b.sealed(request("state", state))
+	w.provider.PeekAgrees(t, long)
 	if len(long) > 300 || len(w.line.kept) != 1 {
 		t.Errorf("a seal of %d characters, %d kept", len(long), len(w.line.kept))
 	}
@@ -175,8 +180,10 @@ func TestLongLoginsAreKeptInTheStore(t *testing.T) {
 	if _, err := w.provider.OpenLogin(t.Context(), seal); !errors.Is(err, oidc.ErrLoginExpired) {
 		t.Errorf("a lost row: %v", err)
 	}
+	w.provider.PeekAgrees(t, seal)
 	w.line.fail(oidc.ErrUnavailable)
 	if _, err := w.provider.OpenLogin(t.Context(), seal); !errors.Is(err, oidc.ErrUnavailable) {
 		t.Errorf("no store: %v", err)
 	}
+	w.provider.PeekAgrees(t, seal)
 }

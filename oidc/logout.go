@@ -203,7 +203,7 @@ func (p *Provider) openQuestion(sealed string, browser Browser) (room, next stri
 	if err != nil {
 		return "", "", false
 	}
-	in := wire{rest: string(value)}
+	in := wire[string]{rest: string(value)}
 	var shownTo Browser
 	copy(shownTo[:], in.bytes(uint64(len(shownTo))))
 	room, next = in.string(), in.string()

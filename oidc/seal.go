@@ -29,6 +29,10 @@ var (
 	errOutdated = errors.New("seal is outdated")
 )
 
+// base64URL is the encoding of a seal. Being strict, it takes no other spelling
+// of one than its own.
+var base64URL = base64.RawURLEncoding.Strict()
+
 const (
 	// sealedOverhead is what sealing adds to a value before base64: the day,
 	// the GCM nonce and the GCM tag.
@@ -58,7 +62,7 @@ type sealer struct {
 	mu   sync.Mutex
 	keys map[uint16]*dayKeys
 
-	desks sync.Pool // of *[deskSize]byte, for openText
+	desks sync.Pool // of *[deskSize]byte, for look
 }
 
 // deskSize is room enough for decoding and opening nearly every login.
@@ -96,7 +100,7 @@ func (s *sealer) seal(now time.Time, value []byte) (string, error) {
 	sealed := make([]byte, 2, sealedOverhead+len(value))
 	binary.BigEndian.PutUint16(sealed, number)
 	sealed = keys.aeads[0].Seal(sealed, nil, value, keys.additional) //nolint:gosec // the cipher makes the nonce
-	return base64.RawURLEncoding.EncodeToString(sealed), nil
+	return base64URL.EncodeToString(sealed), nil
 }
 
 // open returns the value of a seal, or an error wrapping errBroken or
@@ -113,7 +117,7 @@ func (s *sealer) openOn(desk []byte, now time.Time, sealed string) ([]byte, erro
 	if strings.Contains(sealed, "\r") || strings.Contains(sealed, "\n") {
 		return nil, errBroken
 	}
-	b, err := base64.RawURLEncoding.Strict().AppendDecode(desk[:0], []byte(sealed))
+	b, err := base64URL.AppendDecode(desk[:0], []byte(sealed))
 	if err != nil || len(b) < sealedOverhead {
 		return nil, errBroken
 	}
@@ -137,16 +141,29 @@ func (s *sealer) openOn(desk []byte, now time.Time, sealed string) ([]byte, erro
 	return nil, errBroken
 }
 
-// openText is open for a value that is wanted as a string. Every poll opens a
-// login, so this one leaves no more behind than that.
-func (s *sealer) openText(now time.Time, sealed string) (string, error) {
+// openText is open for a value that is wanted as a string. It leaves no more
+// behind than that.
+func (s *sealer) openText(now time.Time, sealed string) (text string, err error) {
+	err = s.look(now, sealed, func(value []byte) error {
+		text = string(value)
+		return nil
+	})
+	return text, err
+}
+
+// look is open for a value that is wanted for a moment only: it is shown to see,
+// which must not keep it, and whose error it returns.
+func (s *sealer) look(now time.Time, sealed string, see func(value []byte) error) error {
 	desk, ok := s.desks.Get().(*[deskSize]byte)
 	if !ok {
 		desk = new([deskSize]byte)
 	}
 	defer s.desks.Put(desk)
 	value, err := s.openOn(desk[:], now, sealed)
-	return string(value), err
+	if err != nil {
+		return err
+	}
+	return see(value)
 }
 
 // keysOf returns the keys of a day. Only the keys of recent days are kept, so

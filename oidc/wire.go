@@ -16,18 +16,19 @@ func appendString(b []byte, s string) []byte {
 }
 
 // wire reads what appendString and the functions of encoding/binary have
-// written. After a fault it returns zero values, and done tells. It reads from a
-// string, of which every string in it can be a part: one copy serves them all.
-type wire struct {
-	rest   string
+// written. After a fault it returns zero values, and done tells. Of a string every
+// string in it can be a part, so that one copy serves them all; bytes serve who
+// only looks at them.
+type wire[T string | []byte] struct {
+	rest   T
 	failed bool
 }
 
 // bytes returns the next n bytes.
-func (w *wire) bytes(n uint64) string {
+func (w *wire[T]) bytes(n uint64) T {
 	if w.failed || n > uint64(len(w.rest)) {
 		w.failed = true
-		return ""
+		return w.rest[:0]
 	}
 	head := w.rest[:n]
 	w.rest = w.rest[n:]
@@ -35,16 +36,16 @@ func (w *wire) bytes(n uint64) string {
 }
 
 // byte returns the next byte.
-func (w *wire) byte() byte {
+func (w *wire[T]) byte() byte {
 	b := w.bytes(1)
-	if b == "" {
+	if len(b) == 0 {
 		return 0
 	}
 	return b[0]
 }
 
 // uvarint returns the next unsigned number.
-func (w *wire) uvarint() uint64 {
+func (w *wire[T]) uvarint() uint64 {
 	n, size := binary.Uvarint([]byte(w.rest[:min(len(w.rest), binary.MaxVarintLen64)]))
 	if w.failed || size <= 0 {
 		w.failed = true
@@ -55,10 +56,10 @@ func (w *wire) uvarint() uint64 {
 }
 
 // string returns the next string.
-func (w *wire) string() string { return w.bytes(w.uvarint()) }
+func (w *wire[T]) string() T { return w.bytes(w.uvarint()) }
 
 // done returns an error unless everything was read, with nothing left over.
-func (w *wire) done() error {
+func (w *wire[T]) done() error {
 	if w.failed || len(w.rest) != 0 {
 		return errMalformed
 	}

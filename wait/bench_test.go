@@ -16,13 +16,13 @@ import (
 
 // opened is a sealed request that is open already, whatever it says.
 type opened struct {
-	wait.Login
+	wait.Logins
 	browser wait.Browser
 }
 
-func (o *opened) OpenLogin(context.Context, string) (wait.Login, error) { return o, nil }
-func (o *opened) Room() string                                          { return "sale" }
-func (o *opened) Browser() wait.Browser                                 { return o.browser }
+func (o *opened) Peek(context.Context, string) (string, wait.Browser, error) {
+	return "sale", o.browser, nil
+}
 
 // nowhere is a response that nobody reads.
 type nowhere struct {
@@ -35,7 +35,7 @@ func (n *nowhere) WriteHeader(status int)      { n.status = status }
 func (n *nowhere) Write(b []byte) (int, error) { return len(b), nil }
 
 // BenchmarkStatus is one poll of somebody who waits, but for opening the sealed
-// request, which BenchmarkOpenLogin of package oidc measures.
+// request, which BenchmarkPeek of package oidc measures.
 func BenchmarkStatus(b *testing.B) {
 	secrets, err := waitingroom.NewSecrets([]byte(strings.Repeat("s", waitingroom.MinSecretSize)))
 	if err != nil {

@@ -18,6 +18,10 @@ const (
 	sessionSize = 32
 )
 
+// base64URL is the encoding of random bytes in cookies. Being strict, it takes no
+// other spelling of them than its own.
+var base64URL = base64.RawURLEncoding.Strict()
+
 // Cookies reads and writes the browser's cookies.
 type Cookies struct {
 	// Secure is true for an https issuer: the names get the prefix __Host-,
@@ -113,10 +117,10 @@ func (c Cookies) names(name, kind, room string) bool {
 // secret reads a cookie that holds random bytes into b.
 func (c Cookies) secret(r *http.Request, kind, room string, b []byte) bool {
 	value, n := c.find(r, kind, room)
-	if n != 1 || len(value) != base64.RawURLEncoding.EncodedLen(len(b)) {
+	if n != 1 || len(value) != base64URL.EncodedLen(len(b)) {
 		return false
 	}
-	n, err := base64.RawURLEncoding.Strict().Decode(b, []byte(value))
+	n, err := base64URL.Decode(b, []byte(value))
 	return err == nil && n == len(b)
 }
 
@@ -146,7 +150,7 @@ func (c Cookies) GreetBrowser(w http.ResponseWriter, r *http.Request) Browser {
 	}
 	secret := make([]byte, browserSize)
 	_, _ = rand.Read(secret) // crypto/rand.Read never fails.
-	c.set(w, c.name("browser", ""), base64.RawURLEncoding.EncodeToString(secret))
+	c.set(w, c.name("browser", ""), base64URL.EncodeToString(secret))
 	return browserOf(secret)
 }
 
@@ -187,7 +191,7 @@ func (c Cookies) holder(r *http.Request, room string) ([32]byte, bool) {
 func newHolder() (value string, hash [32]byte) {
 	secret := make([]byte, sessionSize)
 	_, _ = rand.Read(secret) // crypto/rand.Read never fails.
-	return base64.RawURLEncoding.EncodeToString(secret), sha256.Sum256(secret)
+	return base64URL.EncodeToString(secret), sha256.Sum256(secret)
 }
 
 func (c Cookies) setSession(w http.ResponseWriter, room, value string) {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,10 @@ type Logins interface {
 	// OpenLogin opens a sealed request. Errors wrap ErrBadLogin or
 	// ErrLoginExpired; any other means that nobody can say now.
 	OpenLogin(ctx context.Context, sealed string) (Login, error)
+	// Peek tells what a poll asks of a sealed request: the line that the visitor
+	// stands in, and the browser that the request is bound to. Its errors are
+	// those of OpenLogin.
+	Peek(ctx context.Context, sealed string) (room string, browser Browser, err error)
 }
 
 // Login is an authorization request on its way through the line.
@@ -81,6 +86,7 @@ type Options struct {
 type Handler struct {
 	Options
 	pages, polls atomic.Int64
+	sheets       sync.Pool // Of *[statusSize]byte, for answers to polls.
 }
 
 // New returns a handler.

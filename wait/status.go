@@ -27,7 +27,7 @@ func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.polls.Add(1)
-	login, err := h.Logins.OpenLogin(r.Context(), sealed(r))
+	name, bound, err := h.Logins.Peek(r.Context(), sealed(r))
 	switch {
 	case errors.Is(err, ErrBadLogin), errors.Is(err, ErrLoginExpired):
 		answer(w, http.StatusBadRequest, []byte(`{"state":"invalid"}`))
@@ -36,13 +36,13 @@ func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 		unavailable(w)
 		return
 	}
-	room, err := h.Engine.Room(login.Room())
+	room, err := h.Engine.Room(name)
 	if err != nil {
 		answer(w, http.StatusBadRequest, []byte(`{"state":"invalid"}`))
 		return
 	}
 	browser, ok := h.Cookies.Browser(r)
-	if !ok || browser != login.Browser() {
+	if !ok || browser != bound {
 		answer(w, http.StatusUnauthorized, []byte(`{"state":"unknown"}`))
 		return
 	}
@@ -74,7 +74,12 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request, room *waitingro
 	}
 	pace := room.Pace(ticket)
 	rest(w, pace.PollAfter)
-	answer(w, http.StatusOK, appendStatus(make([]byte, 0, statusSize), shown(standing.State, room.Phase()), ticket, room.Counters(), pace))
+	sheet, ok := h.sheets.Get().(*[statusSize]byte)
+	if !ok {
+		sheet = new([statusSize]byte)
+	}
+	answer(w, http.StatusOK, appendStatus(sheet[:0], shown(standing.State, room.Phase()), ticket, room.Counters(), pace))
+	h.sheets.Put(sheet) // A writer keeps nothing of what it was given.
 }
 
 // shown returns the state that the script is told.

@@ -26,6 +26,10 @@ const (
 	proofSize = proofBody + 16
 )
 
+// proofEncoding refuses stray bits in the last character, so that each proof has
+// exactly one spelling.
+var proofEncoding = base64.RawURLEncoding.Strict()
+
 // Proofs makes and verifies the place proofs of one room. It is safe for
 // concurrent use.
 type Proofs struct {
@@ -49,19 +53,17 @@ func (p *Proofs) Prove(proof Proof) string {
 	b = binary.BigEndian.AppendUint32(b, proof.Holder)
 	mac := p.macs[0].sum(b)
 	b = append(b, mac[:]...)
-	return base64.RawURLEncoding.EncodeToString(b)
+	return proofEncoding.EncodeToString(b)
 }
 
 // Verify reads a cookie value. Whatever [Proofs.Prove] didn't write for this
 // room gives an error that wraps [ErrBrokenProof].
 func (p *Proofs) Verify(value string) (Proof, error) {
-	// Strict refuses stray bits in the last character, so that each proof has
-	// exactly one spelling.
 	var b [proofSize]byte
-	if len(value) != base64.RawURLEncoding.EncodedLen(proofSize) {
+	if len(value) != proofEncoding.EncodedLen(proofSize) {
 		return Proof{}, fmt.Errorf("%w: wrong length", ErrBrokenProof)
 	}
-	if _, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(value)); err != nil {
+	if _, err := proofEncoding.Decode(b[:], []byte(value)); err != nil {
 		return Proof{}, fmt.Errorf("%w: %w", ErrBrokenProof, err)
 	}
 	for _, key := range p.macs {

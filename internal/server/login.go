@@ -17,15 +17,27 @@ type logins struct{ provider *oidc.Provider }
 // OpenLogin implements [wait.Logins].
 func (l *logins) OpenLogin(ctx context.Context, sealed string) (wait.Login, error) {
 	opened, err := l.provider.OpenLogin(ctx, sealed)
-	switch {
-	case errors.Is(err, oidc.ErrLoginExpired):
-		return nil, fmt.Errorf("%w: %w", wait.ErrLoginExpired, err)
-	case errors.Is(err, oidc.ErrBadLogin):
-		return nil, fmt.Errorf("%w: %w", wait.ErrBadLogin, err)
-	case err != nil:
-		return nil, err
+	if err != nil {
+		return nil, loginError(err)
 	}
 	return login{l.provider, opened}, nil
+}
+
+// Peek implements [wait.Logins].
+func (l *logins) Peek(ctx context.Context, sealed string) (string, wait.Browser, error) {
+	room, browser, err := l.provider.Peek(ctx, sealed)
+	return room, wait.Browser(browser), loginError(err)
+}
+
+// loginError translates an error of the provider for the waiting page.
+func loginError(err error) error {
+	switch {
+	case errors.Is(err, oidc.ErrLoginExpired):
+		return fmt.Errorf("%w: %w", wait.ErrLoginExpired, err)
+	case errors.Is(err, oidc.ErrBadLogin):
+		return fmt.Errorf("%w: %w", wait.ErrBadLogin, err)
+	}
+	return err
 }
 
 // login is an authorization request as the waiting page sees it.
