@@ -64,6 +64,15 @@ func TestDependenciesPointDownward(t *testing.T) {
 			"signing keys are used by the provider and the AWS APIs alike and know nothing of either",
 		},
 		{
+			"oidc/claims", nil,
+			"the configuration checks claims by the same rules as the provider, and knows nothing else of it",
+		},
+		{
+			"internal/config",
+			[]string{"oidc/claims", "go.yaml.in/yaml/v3"},
+			"a configuration can be read and checked without any of the parts that it is for",
+		},
+		{
 			"templates",
 			[]string{"static"},
 			"pages know the names of their assets, and are otherwise html/template alone",

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/anteroom-dev/anteroom/oidc/claims"
 )
 
 // Refresh says when a client gets refresh tokens.
@@ -105,6 +107,12 @@ type Client struct {
 	TargetLinkURI string
 	// QueuePosition adds the claim queue_position to ID tokens and userinfo.
 	QueuePosition bool
+	// Claims are further claims for ID tokens and userinfo, whatever the scope,
+	// by name: strings, which may hold placeholders, booleans, int64 and float64.
+	// Package claims says what they may be.
+	Claims map[string]any
+
+	template claims.Template // of Claims
 }
 
 // clientMark stands for a client inside a token: the start of the SHA-256 of
@@ -151,6 +159,10 @@ func newRegistry(clients []Client) (*registry, error) {
 		if client.Reauth == "" {
 			client.Reauth = ReauthConfirm
 		}
+		var err error
+		if client.template, err = claims.New(client.Claims, client.Room); err != nil {
+			faults = append(faults, fmt.Errorf("client %q: %w", client.ID, err))
+		}
 		if err := client.validate(); err != nil {
 			faults = append(faults, fmt.Errorf("client %q: %w", client.ID, err))
 		}
@@ -164,6 +176,16 @@ func newRegistry(clients []Client) (*registry, error) {
 	slices.Sort(reg.rooms)
 	reg.rooms = slices.Compact(reg.rooms)
 	return reg, errors.Join(faults...)
+}
+
+// claims returns the names of the claims that templates give, sorted.
+func (reg *registry) claims() []string {
+	var names []string
+	for _, client := range reg.byID {
+		names = append(names, client.template.Names()...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // some reports whether there is a client that meets the condition.

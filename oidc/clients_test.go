@@ -84,5 +84,14 @@ func testClients() []oidc.Client {
 			RedirectURIs: []string{"https://strict.example.com/cb"},
 			Reauth:       oidc.ReauthRequeue,
 		},
+		{
+			ID:           "wiki",
+			SecretHashes: [][32]byte{sha256.Sum256([]byte("wiki-secret"))},
+			Room:         "sale",
+			RedirectURIs: []string{"https://wiki.example.com/cb"},
+			Claims: map[string]any{
+				"email": "{sub}@visitors.invalid", "email_verified": true, "name": "Visitor {position} of {room}",
+			},
+		},
 	}
 }

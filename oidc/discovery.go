@@ -92,6 +92,7 @@ func (p *Provider) describe() (document, error) {
 	if p.clients.some(func(c *Client) bool { return c.QueuePosition }) {
 		m.ClaimsSupported = append(m.ClaimsSupported, "queue_position")
 	}
+	m.ClaimsSupported = append(m.ClaimsSupported, p.clients.claims()...)
 	body, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return document{}, fmt.Errorf("encode discovery document: %w", err)

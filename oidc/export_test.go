@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // Tokens opens access and refresh tokens for tests.
@@ -118,7 +119,7 @@ func (p *Provider) PeekAgrees(t *testing.T, sealed string) {
 func diffLogins(a, b *Login) string {
 	first, second := *a, *b
 	first.sealed, second.sealed = "", ""
-	return cmp.Diff(&first, &second, cmp.AllowUnexported(Login{}))
+	return cmp.Diff(&first, &second, cmp.AllowUnexported(Login{}), cmpopts.IgnoreUnexported(Client{}))
 }
 
 // ParseBasic parses an Authorization header.

@@ -2,11 +2,14 @@ package oidc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	protocol "github.com/zitadel/oidc/v3/pkg/oidc"
+
+	"github.com/anteroom-dev/anteroom/oidc/claims"
 )
 
 // grantee is a client with the visitor and the grant that a request is about.
@@ -133,8 +136,9 @@ func (p *Provider) tokens(ctx context.Context, g grantee, nonce string) (any, *E
 	return response, nil
 }
 
-// userClaims is what the userinfo endpoint says of a visitor: the same as the
-// ID token (OpenID Connect Core 1.0 §5.3.2).
+// userClaims is what the userinfo endpoint says of a visitor, to which the
+// client's claims are added: the same as the ID token (OpenID Connect Core 1.0
+// §5.3.2).
 type userClaims struct {
 	Subject       string `json:"sub"`
 	QueuePosition int64  `json:"queue_position,omitempty"`
@@ -150,11 +154,20 @@ func (p *Provider) describeVisitor(ctx context.Context, token string) (any, *Err
 	if err != nil {
 		return nil, badToken(err)
 	}
-	claims := userClaims{Subject: g.subject()}
+	user := userClaims{Subject: g.subject()}
 	if g.client.QueuePosition {
-		claims.QueuePosition = g.visitor.Position
+		user.QueuePosition = g.visitor.Position
 	}
-	return claims, nil
+	object, err := json.Marshal(user)
+	if err != nil {
+		return nil, unavailable(fmt.Errorf("encode userinfo: %w", err))
+	}
+	return json.RawMessage(g.client.template.Append(object, g.values())), nil
+}
+
+// values returns what the placeholders in the claims of the client stand for.
+func (g grantee) values() claims.Values {
+	return claims.Values{Subject: g.subject(), Position: g.visitor.Position, Room: g.visitor.Room}
 }
 
 // grantee looks up the live grant that a token names. Its errors wrap

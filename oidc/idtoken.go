@@ -19,8 +19,8 @@ var errNoKeys = errors.New("no signing key yet")
 // that the same keys may sign are thus never taken for one (RFC 8725 §3.11).
 const typeIDToken = "JWT"
 
-// idToken is the payload of an ID token: no claim that wasn't asked for or
-// configured. There is no azp, since the only audience is the party that the
+// idToken is the payload of an ID token, to which the client's claims are
+// added: no claim that wasn't asked for or configured. There is no azp, since the only audience is the party that the
 // token was issued to (OpenID Connect Core 1.0 §2).
 type idToken struct {
 	Issuer          string   `json:"iss"`
@@ -57,6 +57,7 @@ func (p *Provider) signIDToken(ctx context.Context, g grantee, nonce, accessToke
 	if err != nil {
 		return "", fmt.Errorf("encode ID token: %w", err)
 	}
+	payload = g.client.template.Append(payload, g.values())
 	token, err := p.keys.Sign(ctx, g.client.IDTokenAlgorithm, typeIDToken, payload)
 	if err != nil {
 		return "", fmt.Errorf("sign ID token: %w", err)

@@ -381,10 +381,24 @@ type Client struct {
 	// visitor.
 	QueuePosition bool `yaml:"queue_position" default:"true"`
 
+	// Claims are further claims that the client is told of a visitor, in the ID
+	// token and by userinfo alike, whatever scopes it asks for: nobody in a line
+	// has a name or an e-mail address, and many relying parties refuse a user
+	// without. Strings may hold {sub}, which is the sub that this client sees,
+	// {position} and {room}. Claims that the server gives by itself, such as iss,
+	// are refused, as are empty ones and standard ones of the wrong type: email_verified
+	// is true or false without quotation marks, email has at most 100 characters.
+	// Together they may have 512 bytes.
+	Claims Claims `yaml:"claims"`
+
 	// SecretHash is the SHA-256 of the client secret, whichever way it was given.
 	// It is zero for a public client, which must be asked for with Public.
 	SecretHash [32]byte `yaml:"-"`
 }
+
+// Claims are claims by name: strings, booleans, int64 and float64, as package
+// claims takes them. Nil are those that were not given.
+type Claims map[string]any
 
 // AccessToken is the format of a client's access tokens.
 type AccessToken string

@@ -168,8 +168,12 @@ func TestFullConfigurationIsReadAsWritten(t *testing.T) {
 	shop.TransactionTTL, shop.ReinitiateURL = 5*time.Minute, "{redirect_uri}?iss={iss}&target_link_uri={target_link_uri}"
 	shop.TargetLinkURI = "https://shop.example.com:8443/sale?x=1"
 	mobile.TransactionTTL, mobile.ReinitiateURL = 30*time.Minute, config.ReinitiateByError
+	shop.Claims = config.Claims{
+		"email": "{sub}@visitors.invalid", "email_verified": true, "birthdate": "2025-01-01", "level": int64(3), "share": 0.5,
+	}
 	mobile.ID, mobile.Public, mobile.Room = "mobile", true, "2026"
 	mobile.RedirectURIs = []string{"http://127.0.0.1/cb"}
+	mobile.Claims = config.Claims{}
 	third.ID = "hashed"
 	third.SecretSHA256 = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"
 	third.SecretHash = hashed

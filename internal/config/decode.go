@@ -113,6 +113,8 @@ func (l *loader) value(node *yaml.Node, path string, out reflect.Value, tag refl
 		} else if fault := setScalar(out, node.Value, tag); fault != "" {
 			l.fault(path, "%s", fault)
 		}
+	case out.Type() == reflect.TypeFor[Claims]():
+		l.claims(node, path, out)
 	case out.Kind() == reflect.Slice:
 		l.list(node, path, out, tag)
 	default:
@@ -148,7 +150,7 @@ func isScalar(t reflect.Type) bool {
 	case reflect.TypeFor[time.Time](), reflect.TypeFor[netip.Prefix]():
 		return true
 	}
-	return t.Kind() != reflect.Struct && t.Kind() != reflect.Slice
+	return t.Kind() != reflect.Struct && t.Kind() != reflect.Slice && t.Kind() != reflect.Map
 }
 
 // require notes every required key that was not given in the struct v and below,

@@ -148,7 +148,7 @@ func (r *reference) facts(field reflect.StructField, path string, inList bool) {
 	default:
 		r.WriteString("- Default: none.\n")
 	}
-	if inList || field.Type.Kind() == reflect.Slice {
+	if kind := field.Type.Kind(); inList || kind == reflect.Slice || kind == reflect.Map {
 		return
 	}
 	name := "ANTEROOM_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
@@ -174,6 +174,8 @@ func form(t reflect.Type, tag reflect.StructTag) string {
 		return "duration"
 	case t == reflect.TypeFor[time.Time]():
 		return "time"
+	case t.Kind() == reflect.Map:
+		return "mapping of names to strings, numbers, `true` and `false`"
 	case t.Kind() == reflect.Bool:
 		return "`true` or `false`"
 	case t.Kind() == reflect.Int:

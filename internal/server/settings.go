@@ -49,6 +49,7 @@ func clients(c *config.Config) []oidc.Client {
 			Reauth:         oidc.Reauth(client.Reauth),
 			TransactionTTL: client.TransactionTTL, ReinitiateURL: client.ReinitiateURL, TargetLinkURI: client.TargetLinkURI,
 			QueuePosition: client.QueuePosition, IDTokenAlgorithm: jose.SignatureAlgorithm(client.IDTokenAlg),
+			Claims: client.Claims,
 		}
 		if !client.Public {
 			list[i].SecretHashes = [][32]byte{client.SecretHash}
