@@ -304,6 +304,12 @@ type Client struct {
 	// Room is the id of the room in which visitors of this client wait.
 	Room string `yaml:"room" required:"true"`
 
+	// Preset says what kind of relying party it is, and sets what suits that kind:
+	// the keys of the table below, as far as they are not given. Whatever
+	// is given wins, claims: {} and transaction_ttl: 0 included. There is a page on each
+	// kind in docs/clients.
+	Preset Preset `yaml:"preset" default:"generic" enum:"alb|cognito|wordpress|mod_auth_openidc|oauth2-proxy|dex|keycloak|envoy|generic"`
+
 	// RedirectURIs lists where a visitor may be sent with a code, at least one URI.
 	// They are compared byte for byte. Each is absolute and https (http for
 	// loopback hosts only), without fragment and user name; a query and a port are
@@ -319,7 +325,7 @@ type Client struct {
 	// with a secret may repeat a request whose answer got lost, within 60 seconds; a
 	// public client can't, as anybody might be repeating it: its visitors are
 	// sent to log in again, which is silent while they are admitted.
-	Refresh Refresh `yaml:"refresh" default:"offline_access" enum:"never|offline_access|always"`
+	Refresh Refresh `yaml:"refresh" default:"offline_access" dynamic:"by preset" enum:"never|offline_access|always"`
 
 	// Release says when a visit that this client ended, by revoking its tokens or
 	// by a logout with its ID token, makes room for the next visitor: client is at
@@ -341,7 +347,8 @@ type Client struct {
 	// two clients see the same; a new master secret changes it once. With
 	// insecure_shared, all visitors have one sub: whatever the client keeps by
 	// sub, such as an account or a basket, is then seen by everybody, so it is
-	// for clients that only open a gate.
+	// for clients that only open a gate, and refused with presets that make
+	// accounts: cognito, wordpress, dex and keycloak.
 	Subject Subject `yaml:"subject" default:"visit" enum:"visit|browser|insecure_shared"`
 
 	// Reauth says what it takes when the client demands a new login of a visitor
@@ -356,7 +363,7 @@ type Client struct {
 	// visitor whose turn comes later, less a margin of 30 seconds or a third,
 	// whichever is less, keeps the turn and is sent to reinitiate_url, where the
 	// client starts a fresh login that is answered at once.
-	TransactionTTL time.Duration `yaml:"transaction_ttl" default:"0" min:"3s" max:"720h" zero:"it never gives up"`
+	TransactionTTL time.Duration `yaml:"transaction_ttl" dynamic:"by preset" min:"3s" max:"720h" zero:"it never gives up"`
 
 	// ReinitiateURL is where a login starts afresh: a URL at the client, https
 	// (http for loopback hosts only). In it, {iss} stands for the issuer and
@@ -366,7 +373,7 @@ type Client struct {
 	// error:authentication_expired, by which it starts afresh by itself. Without it,
 	// a page tells a visitor whose turn comes too late for the client, with a link to
 	// target_link_uri. It is of use with a transaction_ttl only.
-	ReinitiateURL string `yaml:"reinitiate_url"`
+	ReinitiateURL string `yaml:"reinitiate_url" dynamic:"by preset; required with cognito"`
 
 	// TargetLinkURI is the page of the client that visitors want to see, for pages
 	// with a link back to it and for reinitiate_url. The rules are those of
@@ -389,7 +396,7 @@ type Client struct {
 	// are refused, as are empty ones and standard ones of the wrong type: email_verified
 	// is true or false without quotation marks, email has at most 100 characters.
 	// Together they may have 512 bytes.
-	Claims Claims `yaml:"claims"`
+	Claims Claims `yaml:"claims" dynamic:"by preset"`
 
 	// SecretHash is the SHA-256 of the client secret, whichever way it was given.
 	// It is zero for a public client, which must be asked for with Public.

@@ -152,7 +152,7 @@ func TestFullConfigurationIsReadAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := config.Client{
-		Room: "sale", Refresh: config.RefreshOfflineAccess, Release: config.ReleaseClient, AccessTokenTTL: 15 * time.Minute,
+		Room: "sale", Preset: config.PresetGeneric, Refresh: config.RefreshOfflineAccess, Release: config.ReleaseClient, AccessTokenTTL: 15 * time.Minute,
 		AccessToken: config.AccessTokenOpaque, Subject: config.SubjectVisit, Reauth: config.ReauthConfirm,
 		IDTokenAlg: config.AlgES256, QueuePosition: true,
 	}

@@ -7,8 +7,10 @@ import (
 	"go/doc/comment"
 	"go/parser"
 	"go/token"
+	"maps"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +95,9 @@ func (r *reference) section(t reflect.Type, path string, inList bool) {
 		}
 		fmt.Fprintf(r, "\n### `%s%s`\n\n%s\n", path, key, r.text(t, field))
 		r.facts(field, path+key, inList)
+		if field.Type == reflect.TypeFor[config.Preset]() {
+			r.presets()
+		}
 	}
 	for _, field := range nested {
 		key := field.Tag.Get("yaml")
@@ -107,6 +112,40 @@ func (r *reference) section(t reflect.Type, path string, inList bool) {
 		}
 		r.section(below, at, list)
 	}
+}
+
+// presets writes what each preset sets.
+func (r *reference) presets() {
+	r.WriteString("\n| `preset` | `transaction_ttl` | `reinitiate_url` | `refresh` | `claims` |\n|---|---|---|---|---|\n")
+	for _, p := range config.Presets() {
+		url := "none"
+		switch {
+		case p.ReinitiateURL != "":
+			url = "`" + p.ReinitiateURL + "`"
+		case p.Demanded:
+			url = "required"
+		}
+		claims := "none"
+		if len(p.Claims) > 0 {
+			var list []string
+			for _, name := range slices.Sorted(maps.Keys(p.Claims)) {
+				list = append(list, fmt.Sprintf("`%s: %v`", name, p.Claims[name]))
+			}
+			claims = strings.Join(list, ", ")
+		}
+		fmt.Fprintf(r, "| `%s` | `%s` | %s | `%s` | %s |\n", p.Preset, short(p.TransactionTTL), url, p.Refresh, claims)
+	}
+}
+
+// short writes a duration as people do.
+func short(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "0"
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%dm", d/time.Minute)
 }
 
 // structure returns the struct that a key holds, or holds a list of, if it does.

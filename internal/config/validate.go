@@ -211,6 +211,8 @@ func (l *loader) checkClients(c *Config, rooms []string) {
 		if l.usable(at+".redirect_uris") && len(client.RedirectURIs) == 0 {
 			l.fault(at+".redirect_uris", "must list at least one URI")
 		}
+		l.applyPreset(client, at)
+		l.checkPreset(client, at)
 		l.checkClaims(client, at+".claims")
 		l.checkURIs(client.RedirectURIs, at+".redirect_uris")
 		l.checkURIs(client.PostLogoutRedirectURIs, at+".post_logout_redirect_uris")
