@@ -13,6 +13,10 @@
 // Relying parties log in within a session, each by a [Code] that becomes a
 // [Grant]. A place is good for one session.
 //
+// A visitor whose turn comes when the relying party has given its side of the
+// login up is sent to start that afresh; meanwhile a [Reservation] keeps the
+// turn, and the first code begins the visit.
+//
 // The [Engine] runs the rooms of one node. It joins visitors (all joins that
 // arrive while a store call is under way share the next one), answers polls from
 // a snapshot of the counters that is at most 250 ms old, estimates waits, and

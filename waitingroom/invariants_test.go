@@ -138,8 +138,12 @@ func TestI6TheCapacityHoldsOnAllNodes(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 40 {
 		ticket := join(t, nodes[i%2])
+		claim := waitingroom.Claim{Ticket: ticket}
+		if i%3 == 0 {
+			claim.Reserve = &waitingroom.Reservation{Op: waitingroom.NewOpID()} // Takes a slot as well.
+		}
 		all.Go(func() {
-			_, _ = nodes[i%2].Claim(context.Background(), waitingroom.Claim{Ticket: ticket})
+			_, _ = nodes[i%2].Claim(context.Background(), claim)
 			c, err := store.Counters(context.Background(), "sale")
 			if err != nil || c.Alive > capacity {
 				t.Errorf("%d are alive, %v", c.Alive, err)
@@ -197,6 +201,25 @@ func TestI8BadInputIsRefusedAndLosesNothing(t *testing.T) {
 	})
 	if ticket, _, err := room.Verify(t.Context(), good); err != nil || ticket.Position != 1 || room.Counters().Dealt != 1 {
 		t.Errorf("afterwards the place is %+v, %v, and %d are dealt", ticket, err, room.Counters().Dealt)
+	}
+}
+
+// Fails if a reservation that has lapsed is taken for none: a visitor could keep
+// a turn for ever by coming late again and again.
+func TestI9AReservationIsThePlacesOneSession(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	room := start(t, memstore.New(func() time.Time { return now }), waitingroom.Inlet{Kind: waitingroom.InletOpen})
+	ticket := join(t, room)
+	reserve := waitingroom.Claim{Ticket: ticket, Reserve: &waitingroom.Reservation{Op: waitingroom.NewOpID()}}
+	s, err := room.Claim(t.Context(), reserve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = s.Expires
+	for _, claim := range []waitingroom.Claim{reserve, {Ticket: ticket}} {
+		if _, err := room.Claim(t.Context(), claim); !errors.Is(err, waitingroom.ErrSpent) {
+			t.Errorf("after the reservation lapsed, a claim gives %v", err)
+		}
 	}
 }
 

@@ -160,6 +160,13 @@ type Session struct {
 	// Holds is until when a session that has ended keeps its slot; zero once the
 	// slot is free.
 	Holds time.Time
+	// Reserved says that the turn is only kept for its visitor, who has to start
+	// the login afresh, and that the visit begins with the first code. Until then
+	// Expires is when the reservation lapses.
+	Reserved bool
+	// Rounds are the times that the visitor was sent to start a login afresh, and
+	// no code has been redeemed since; oldest first.
+	Rounds []Round
 	// Grants are the logins within the session, at most [MaxGrants] for each
 	// client.
 	Grants []Grant
@@ -215,6 +222,9 @@ type Claim struct {
 	Take bool
 	// Code, if not nil, is stored in the same step.
 	Code *Code
+	// Reserve, if not nil, keeps the turn instead of starting the visit, and no
+	// code is stored. On a visit that has begun it only counts.
+	Reserve *Reservation
 }
 
 // State says how a place stands.
@@ -330,13 +340,15 @@ type Sessions interface {
 	// up. It looks at the live session first, then at the serving counter, then
 	// at the window, then at the capacity. Errors: ErrLineEnded, ErrLineAhead,
 	// ErrHeld, ErrNotServed, ErrExpired, ErrSpent, ErrFull; ErrUnsettled if the
-	// position is above the last dealt.
+	// position is above the last dealt; for a reservation ErrSentRound, with the
+	// turn kept as it was. The first claim with a code makes a visit of a reserved
+	// turn: Admitted, AuthTime and Expires count from then.
 	Claim(ctx context.Context, room string, c Claim) (Session, Counters, error)
 	// Lookup says how a place stands. Errors: ErrLineEnded, ErrLineAhead.
 	Lookup(ctx context.Context, room string, t Ticket) (Standing, Counters, error)
 	// Extend prolongs a live session by the room's SessionTTL, at most to its
 	// SessionMax. With confirm its AuthTime moves to now, and by at least one
-	// second. It returns ErrNoSession if there is none.
+	// second. It returns ErrNoSession if there is none, or only a reserved turn.
 	Extend(ctx context.Context, room string, id RequestID, confirm bool) (Session, Counters, error)
 	// End ends a live session with all its grants. Its slot is free from then on,
 	// or at the time holds if that is later: relying parties may still take

@@ -11,10 +11,12 @@ import (
 // errRow says that a row is absent, cut off or of another version.
 var errRow = errors.New("no such row, or not one of this version")
 
-// The first byte of each row, so that a later form can be told apart.
+// The first byte of each row, so that a later form can be told apart. Most
+// sessions have no rounds, and need none of what tells of them.
 const (
-	sessionVersion = 1
-	codeVersion    = 1
+	sessionVersion     = 1
+	sentSessionVersion = 2
+	codeVersion        = 1
 )
 
 // A code is a stored code with what the ledger adds.
@@ -29,13 +31,20 @@ type code struct {
 
 func encodeSession(s waitingroom.Session) []byte {
 	b := make([]byte, 0, 96+48*len(s.Grants))
-	b = append(b, sessionVersion, byte(s.Status))
+	version := byte(sessionVersion)
+	if s.Reserved || len(s.Rounds) > 0 {
+		version = sentSessionVersion
+	}
+	b = append(b, version, byte(s.Status))
 	b = binary.AppendUvarint(b, uint64(s.Position))
 	b = append(b, s.Holder[:]...)
 	b = appendTime(b, s.Admitted)
 	b = appendTime(b, s.AuthTime)
 	b = appendTime(b, s.Expires)
 	b = appendTime(b, s.Holds)
+	if version == sentSessionVersion {
+		b = appendRounds(appendBool(b, s.Reserved), s.Rounds)
+	}
 	b = binary.AppendUvarint(b, uint64(len(s.Grants)))
 	for _, g := range s.Grants {
 		b = binary.BigEndian.AppendUint64(b, g.ID)
@@ -49,14 +58,41 @@ func encodeSession(s waitingroom.Session) []byte {
 	return b
 }
 
+func appendRounds(b []byte, rounds []waitingroom.Round) []byte {
+	b = binary.AppendUvarint(b, uint64(len(rounds)))
+	for _, r := range rounds {
+		b = append(b, r.Op[:]...)
+		b = append(b, r.Login[:]...)
+		b = appendTime(b, r.At)
+		b = appendBool(b, r.Counts)
+	}
+	return b
+}
+
+func (r *reader) rounds() []waitingroom.Round {
+	var rounds []waitingroom.Round
+	for n := r.uvarint(); n > 0 && !r.failed; n-- {
+		var round waitingroom.Round
+		copy(round.Op[:], r.take(16))
+		copy(round.Login[:], r.take(16))
+		round.At, round.Counts = r.time(), r.byte() == 1
+		rounds = append(rounds, round)
+	}
+	return rounds
+}
+
 func decodeSession(row []byte) (waitingroom.Session, error) {
 	r := reader{rest: row}
-	if r.byte() != sessionVersion {
+	version := r.byte()
+	if version != sessionVersion && version != sentSessionVersion {
 		return waitingroom.Session{}, errRow
 	}
 	s := waitingroom.Session{Status: waitingroom.Status(int8(r.byte())), Position: int64(r.uvarint())}
 	copy(s.Holder[:], r.take(32))
 	s.Admitted, s.AuthTime, s.Expires, s.Holds = r.time(), r.time(), r.time(), r.time()
+	if version == sentSessionVersion {
+		s.Reserved, s.Rounds = r.byte() == 1, r.rounds()
+	}
 	for n := r.uvarint(); n > 0 && !r.failed; n-- {
 		s.Grants = append(s.Grants, waitingroom.Grant{
 			ID: r.uint64(), Client: string(r.bytes()), AuthTime: r.time(), Redeemed: r.time(),

@@ -25,6 +25,14 @@ func someSession() waitingroom.Session {
 	}
 }
 
+// sentSession returns one whose visitor was sent to start the login afresh.
+func sentSession() waitingroom.Session {
+	s := someSession()
+	s.Reserved = true
+	s.Rounds = []waitingroom.Round{{Op: waitingroom.OpID{1}, Login: [16]byte{2}, At: noon, Counts: true}, {}}
+	return s
+}
+
 func someCode() ledger.Code {
 	return ledger.MadeCode(waitingroom.Code{
 		Login: [16]byte{7}, Client: "shop", Binding: [32]byte{8}, Payload: bytes.Repeat([]byte{0, 255}, 4096),
@@ -32,7 +40,7 @@ func someCode() ledger.Code {
 }
 
 func TestRowsAreReadAsTheyWereWritten(t *testing.T) {
-	for _, want := range []waitingroom.Session{someSession(), {Admitted: noon, AuthTime: noon, Expires: noon}, {}} {
+	for _, want := range []waitingroom.Session{someSession(), sentSession(), {Reserved: true}, {Admitted: noon, AuthTime: noon, Expires: noon}, {}} {
 		got, err := ledger.DecodeSession(ledger.EncodeSession(want))
 		if err != nil {
 			t.Fatal(err)
@@ -51,11 +59,24 @@ func TestRowsAreReadAsTheyWereWritten(t *testing.T) {
 	}
 }
 
+// A file of an earlier version is read on, and one without rounds by an earlier
+// version.
+func TestASessionWithoutRoundsHasTheRowOfTheFirstVersion(t *testing.T) {
+	if row := ledger.EncodeSession(someSession()); row[0] != 1 {
+		t.Errorf("version %d", row[0])
+	}
+	if row := ledger.EncodeSession(sentSession()); row[0] != 2 {
+		t.Errorf("version %d with rounds", row[0])
+	}
+}
+
 func TestARowThatIsCutOffOrOfAnotherVersionIsNone(t *testing.T) {
-	session, code := ledger.EncodeSession(someSession()), ledger.EncodeCode(someCode())
-	for n := range session {
-		if _, err := ledger.DecodeSession(session[:n]); !errors.Is(err, ledger.ErrRow) {
-			t.Errorf("a session's first %d bytes: got error %v", n, err)
+	session, sent, code := ledger.EncodeSession(someSession()), ledger.EncodeSession(sentSession()), ledger.EncodeCode(someCode())
+	for _, session := range [][]byte{session, sent} {
+		for n := range session {
+			if _, err := ledger.DecodeSession(session[:n]); !errors.Is(err, ledger.ErrRow) {
+				t.Errorf("a session's first %d bytes: got error %v", n, err)
+			}
 		}
 	}
 	for n := range code {
@@ -63,9 +84,9 @@ func TestARowThatIsCutOffOrOfAnotherVersionIsNone(t *testing.T) {
 			t.Errorf("a code's first %d bytes: got error %v", n, err)
 		}
 	}
-	for _, row := range [][]byte{session, code} {
+	for _, row := range [][]byte{session, sent, code} {
 		other := bytes.Clone(row)
-		other[0]++
+		other[0] = 99
 		_, sessionErr := ledger.DecodeSession(other)
 		_, codeErr := ledger.DecodeCode(other)
 		if !errors.Is(sessionErr, ledger.ErrRow) || !errors.Is(codeErr, ledger.ErrRow) {
@@ -77,6 +98,7 @@ func TestARowThatIsCutOffOrOfAnotherVersionIsNone(t *testing.T) {
 func FuzzDecodeSession(f *testing.F) {
 	f.Add(ledger.EncodeSession(someSession()))
 	f.Add(ledger.EncodeSession(waitingroom.Session{}))
+	f.Add(ledger.EncodeSession(sentSession()))
 	f.Add([]byte{})
 	// A count of grants that no row could hold must not be believed.
 	f.Add(append(ledger.EncodeSession(waitingroom.Session{})[:59], 255, 255, 255, 255, 255, 255, 255, 255, 127))

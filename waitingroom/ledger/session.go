@@ -63,7 +63,11 @@ func (l *Ledger) Claim(c waitingroom.Claim) (waitingroom.Session, error) {
 		s.Holder = c.Holder
 		l.putSession(s)
 	}
-	if c.Code != nil {
+	switch {
+	case c.Reserve != nil:
+		return l.sendRound(s, *c.Reserve)
+	case c.Code != nil:
+		s = l.visit(s)
 		l.putCode(s, *c.Code)
 	}
 	return s, nil
@@ -113,6 +117,9 @@ func (l *Ledger) admit(c waitingroom.Claim) (waitingroom.Session, error) {
 		ID: c.Ticket.ID, Generation: l.Generation, Position: position, Holder: c.Holder,
 		Admitted: now, AuthTime: now.Truncate(time.Second), Expires: now.Add(l.Settings.SessionTTL),
 	}
+	if c.Reserve != nil {
+		s.Reserved, s.Expires = true, now.Add(l.reservation())
+	}
 	l.putSession(s)
 	l.rows.Remind(s.Expires, sessionKey(s.ID))
 	l.Alive++
@@ -155,7 +162,7 @@ func (l *Ledger) Lookup(t waitingroom.Ticket) (waitingroom.Standing, error) {
 // Extend prolongs a live session; see [waitingroom.Sessions].
 func (l *Ledger) Extend(id waitingroom.RequestID, confirm bool) (waitingroom.Session, error) {
 	s, ok := l.live(id)
-	if !ok {
+	if !ok || s.Reserved {
 		return waitingroom.Session{}, waitingroom.ErrNoSession
 	}
 	l.prolong(&s)
@@ -268,6 +275,7 @@ func (l *Ledger) TakeCode(t waitingroom.TakeCode) (waitingroom.Taken, error) {
 	l.rows.Put(key, encodeCode(c))
 	g := waitingroom.Grant{ID: grant, Client: c.Client, AuthTime: c.authTime, Redeemed: l.Time(), Rotated: l.Time()}
 	s.Grants = append(room(s.Grants, c.Client), g)
+	s.Rounds = nil // The way round led in.
 	l.putSession(s)
 	return waitingroom.Taken{Session: s, Grant: g, Payload: c.Payload}, nil
 }

@@ -164,6 +164,21 @@ func (l *life) claim(t waitingroom.Ticket, code *waitingroom.Code, want error) {
 	})
 }
 
+// reserve sends a visitor to start the login afresh. Each time that the visitor
+// comes with the old one is another call.
+func (l *life) reserve(t waitingroom.Ticket, n int) {
+	l.Helper()
+	l.step("reserve", nil, func(ctx context.Context) error {
+		s, err := l.room.Claim(ctx, waitingroom.Claim{Ticket: t, Holder: holder(1), Reserve: &waitingroom.Reservation{
+			Op: waitingroom.NewOpID(), Login: codeOf(n, "shop").Login,
+		}})
+		if err == nil && !s.Reserved {
+			return fmt.Errorf("the visit of position %d has begun", t.Position)
+		}
+		return err
+	})
+}
+
 func (l *life) redeem(code waitingroom.Code, op byte, want error) {
 	l.Helper()
 	order := waitingroom.TakeCode{Hash: code.Hash, Client: code.Client, Binding: code.Binding, Op: waitingroom.OpID{op}}
@@ -259,7 +274,10 @@ func (l *life) live() {
 	e := l.join()
 	l.serve(e.Position)
 	l.arrive(e)
-	l.claim(e, nil, nil)
+	l.reserve(e, 3)
+	third := codeOf(4, "shop")
+	l.claim(e, &third, nil)
+	l.redeem(third, 5, nil)
 	l.pass(sessionTTL)
 	l.stands(a, waitingroom.StateExpired)
 	l.reopen()

@@ -177,6 +177,8 @@ func sessionVerbs() []verb {
 	id := func(position int64) waitingroom.RequestID { return ticketOf(0, position).ID }
 	return []verb{
 		{name: "Claim", call: claim(1, 1, func(*waitingroom.Claim) {})},
+		{name: "Claim that reserves", call: claim(1, 1, func(c *waitingroom.Claim) { c.Reserve = &waitingroom.Reservation{Op: op} })},
+		{name: "Claim that reserves on a visit", call: claim(2, 1, func(c *waitingroom.Claim) { c.Reserve = &waitingroom.Reservation{Op: op} })},
 		{name: "Claim with a code", call: claim(1, 1, func(c *waitingroom.Claim) {
 			code := codeOf(9, "shop")
 			c.Code = &code

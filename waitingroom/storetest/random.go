@@ -55,6 +55,7 @@ type machine struct {
 	ops       []waitingroom.OpID // The latest operators' orders.
 	places    []place
 	codes     []issued
+	reserved  []*waitingroom.Reservation
 }
 
 // place is a ticket that a room dealt.

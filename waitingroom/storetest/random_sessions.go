@@ -32,12 +32,31 @@ func (m *machine) claim(t *rapid.T) {
 		m.codes = append(m.codes, issued{place: p, code: code})
 		claim.Code = &code
 	}
+	if m.chance(4, "reserve") {
+		claim.Reserve = m.reservation(p)
+	}
 	session, _, err := both(m, p.room, "claim", func(s waitingroom.Store) (waitingroom.Session, waitingroom.Counters, error) {
 		return s.Claim(m.Context(), p.room, claim)
 	})
 	if err == nil {
 		m.holds(m.models[p.room].claimed(p.ticket, session))
 	}
+}
+
+// reservation returns one of a few logins of a place, which may be a call that was
+// made before.
+func (m *machine) reservation(p place) *waitingroom.Reservation {
+	if len(m.reserved) > 0 && m.chance(4, "the same call") {
+		return rapid.SampledFrom(m.reserved).Draw(m.T, "reservation")
+	}
+	c, err := m.reference.Store.Counters(m.Context(), p.room)
+	m.holds(err)
+	age := rapid.SampledFrom([]time.Duration{0, time.Second, time.Hour}).Draw(m.T, "age")
+	r := &waitingroom.Reservation{
+		Op: m.newOp(), Login: [16]byte{rapid.Byte().Draw(m.T, "login") % 4}, Received: c.Now.Add(-age).Truncate(time.Second),
+	}
+	m.reserved = append(m.reserved, r)
+	return r
 }
 
 // someCode returns the number of one of the codes that were made.

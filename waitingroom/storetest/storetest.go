@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"Capacity", capacityTests()},
 		{"Lives", lifeTests()},
 		{"Claims", claimTests()},
+		{"Reservations", reservationTests()},
 		{"Sessions", sessionTests()},
 		{"Codes", codeTests()},
 		{"Grants", grantTests()},

@@ -1,0 +1,59 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/anteroom-dev/anteroom/waitingroom"
+)
+
+// keptRounds is how many rounds of one visitor are told apart: as many as a
+// browser may have logins side by side. Each one more counts.
+const keptRounds = waitingroom.MaxGrants
+
+// reservation returns how long a turn is kept for a visitor who starts the login
+// afresh: as long as it could have been claimed.
+func (l *Ledger) reservation() time.Duration {
+	if l.Settings.PositionTTL == 0 {
+		return l.Settings.SessionTTL
+	}
+	return min(l.Settings.PositionTTL, l.Settings.SessionTTL)
+}
+
+// sendRound notes that a visitor is sent to start a login afresh, or refuses it
+// as the next turn of a loop.
+func (l *Ledger) sendRound(s waitingroom.Session, r waitingroom.Reservation) (waitingroom.Session, error) {
+	counted, again := 0, false
+	var last time.Time
+	for _, round := range s.Rounds {
+		if round.Op == r.Op {
+			return s, nil // A repeated call.
+		}
+		again = again || round.Login == r.Login
+		if round.Counts {
+			counted, last = counted+1, round.At
+		}
+	}
+	// A login that had come in before the last round didn't come of it: it is
+	// that of another tab.
+	counts := again || !r.Received.Before(last) || len(s.Rounds) >= keptRounds
+	if counts && counted >= waitingroom.MaxRounds {
+		return waitingroom.Session{}, waitingroom.ErrSentRound
+	}
+	s.Rounds = append(s.Rounds, waitingroom.Round{Op: r.Op, Login: r.Login, At: l.Time(), Counts: counts})
+	l.putSession(s)
+	return s, nil
+}
+
+// visit begins the visit of a session that is only reserved, with its first
+// code. It returns any other as it is.
+func (l *Ledger) visit(s waitingroom.Session) waitingroom.Session {
+	if !s.Reserved {
+		return s
+	}
+	now := l.Time()
+	s.Reserved = false
+	s.Admitted, s.AuthTime, s.Expires = now, now.Truncate(time.Second), now.Add(l.Settings.SessionTTL)
+	l.putSession(s)
+	l.rows.Remind(s.Expires, sessionKey(s.ID))
+	return s
+}
