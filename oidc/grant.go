@@ -100,11 +100,18 @@ func (p *Provider) renew(ctx context.Context, client *Client, token string) (any
 // tokens makes the answer of the token endpoint.
 func (p *Provider) tokens(ctx context.Context, g grantee, nonce string) (any, *Error) {
 	now := p.queue.Now()
-	life := min(g.client.AccessTokenTTL, g.visitor.Expires.Sub(now)).Truncate(time.Second)
-	if life < time.Second {
+	if !g.visitor.Expires.After(now) {
 		return nil, badGrant("The visit is over.", nil)
 	}
-	expires := now.Add(life)
+	// Times on the wire are whole seconds, and the visit's end is rounded up: a
+	// client whose own session ends with its tokens comes back when the visit is
+	// over, and not within its last second, for a login of no length.
+	const roundUp = time.Second - 1
+	life := min(g.client.AccessTokenTTL, g.visitor.Expires.Sub(now)+roundUp)
+	expires := now.Add(g.client.AccessTokenTTL)
+	if end := g.visitor.Expires.Add(roundUp).Truncate(time.Second); end.Before(expires) {
+		expires = end
+	}
 	h := handle{
 		client:     g.client.mark(),
 		subject:    g.visitor.Subject,

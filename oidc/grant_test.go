@@ -42,6 +42,31 @@ func TestExpiresInNeverExceedsTheSession(t *testing.T) {
 	}
 }
 
+// A gateway whose session ends with its tokens came back within the visit's last
+// second, got a code for what was left of it, and had it refused for being less
+// than a second: its visitor saw an error page.
+func TestTokensLastUntilTheVisitIsOver(t *testing.T) {
+	w := newWorld(t)
+	w.line.sleep(300 * time.Millisecond)
+	b := w.newBrowser()
+	w.exchange(b.login(request()))
+	end := w.line.Now().Add(time.Hour)
+	w.line.sleep(time.Hour - 1700*time.Millisecond)
+	for _, expiresIn := range []int{2, 1} {
+		got := w.exchange(b.login(request()))
+		if exp := time.Unix(int64(claims(t, got.IDToken)["exp"].(float64)), 0); exp.Before(end) || exp.Sub(end) >= time.Second {
+			t.Errorf("the ID token ends at %v, want the second in which the visit ends at %v to be over", exp, end)
+		}
+		if got.ExpiresIn != expiresIn {
+			t.Errorf("expires_in %d, want %d", got.ExpiresIn, expiresIn)
+		}
+		w.line.sleep(time.Second)
+	}
+	if b.admitted() {
+		t.Error("the visit outlives its end")
+	}
+}
+
 func TestTokenEndpointWhileItCannotAnswer(t *testing.T) {
 	w := newWorld(t)
 	b := w.newBrowser()
