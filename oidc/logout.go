@@ -26,8 +26,8 @@ type farewell struct {
 
 // logout is GET on the end session endpoint (OpenID Connect RP-Initiated
 // Logout 1.0 §2). It ends the visit at once only for a client that shows the ID
-// token of this very session; in all other cases the visitor is asked. A
-// waiting place is never ended.
+// token of this very session, and sends the browser on if there is none (any
+// more); in all other cases the visitor is asked. A waiting place is never ended.
 func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	if refusePrefetch(w, r) {
 		return
@@ -48,7 +48,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	visitor, err := p.queue.Visitor(r, f.client.Room)
-	if errors.Is(err, ErrNoVisitor) || err == nil && !p.isSession(f.hint.SessionID, visitor) {
+	if err == nil && !p.isSession(f.hint.SessionID, visitor) {
 		// RP-Initiated Logout 1.0 §4: a token of another session is suspect.
 		p.ask(w, r, f)
 		return
@@ -56,6 +56,8 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = p.queue.End(w, r, f.client.Room, f.client.ID)
 	}
+	// Without a visit there is nothing to ask: it has run out, or the client has
+	// revoked its tokens a moment ago.
 	switch {
 	case err != nil && !errors.Is(err, ErrNoVisitor):
 		p.lineUnavailable(w, r, err)

@@ -115,6 +115,36 @@ func TestConformance_oidcc_rp_initiated_logout(t *testing.T) {
 	}
 }
 
+// mod_auth_openidc revokes its tokens before it sends the browser to log out,
+// and WordPress sends an ID token of long ago. The visit is over by then, and the
+// visitor was left on a page instead of being sent back to the site.
+func TestLogoutAfterTheVisitLeadsBackToTheSite(t *testing.T) {
+	w := newWorld(t)
+	for name, end := range map[string]func(tokenReply){
+		"the tokens were revoked": func(tokens tokenReply) {
+			w.post("/revoke", url.Values{"token": {tokens.AccessToken}, "client_id": {"shop"}, "client_secret": {shopSecret}})
+		},
+		"the visit ran out": func(tokenReply) { w.line.sleep(2 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := w.newBrowser()
+			tokens := w.exchange(b.login(request()))
+			end(tokens)
+			if b.admitted() {
+				t.Fatal("the visit is not over")
+			}
+			r := b.do(http.MethodGet, logoutQuery("id_token_hint", tokens.IDToken, "post_logout_redirect_uri", goodbyeURI, "state", "s"), nil)
+			if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != goodbyeURI+"?state=s" {
+				t.Errorf("status %d to %q, body %s", r.StatusCode, r.Header.Get("Location"), r.body)
+			}
+			r = b.do(http.MethodGet, logoutQuery("id_token_hint", tokens.IDToken, "post_logout_redirect_uri", "https://elsewhere.example/"), nil)
+			if r.StatusCode != http.StatusOK || !strings.HasPrefix(r.body, "logged out") {
+				t.Errorf("to an unknown URI: status %d, body %s", r.StatusCode, r.body)
+			}
+		})
+	}
+}
+
 func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
 	w := newWorld(t)
 	mine := w.newBrowser()
@@ -147,11 +177,6 @@ func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
 	w.line.sleep(30 * time.Minute)
 	if r := mine.do(http.MethodGet, logoutQuery("id_token_hint", tokens.IDToken), nil); !strings.HasPrefix(r.body, "logged out") || mine.admitted() {
 		t.Errorf("an expired token of this session: status %d, body %s", r.StatusCode, r.body)
-	}
-	// The visit has ended already: nothing to ask, and a way back.
-	r := mine.do(http.MethodGet, logoutQuery("id_token_hint", tokens.IDToken, "post_logout_redirect_uri", goodbyeURI, "state", "s"), nil)
-	if r.StatusCode != http.StatusOK || r.body != `logged out, next "`+goodbyeURI+`?state=s"` {
-		t.Errorf("after the visit: status %d, body %s", r.StatusCode, r.body)
 	}
 }
 
