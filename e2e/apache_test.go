@@ -1,0 +1,115 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+)
+
+// apacheModules is where Debian keeps the modules.
+const apacheModules = "/usr/lib/apache2/modules"
+
+// apacheConfig guards a site by mod_auth_openidc. Its session lasts as long as
+// the ID token.
+var apacheConfig = template.Must(template.New("apache").Parse(`
+ServerRoot {{.Dir}}
+DefaultRuntimeDir {{.Dir}}
+PidFile {{.Dir}}/pid
+ErrorLog {{.Dir}}/error.log
+LogLevel warn
+ServerName 127.0.0.1
+Listen {{.Address}}
+# Only root can become somebody else; for others these do nothing.
+User www-data
+Group www-data
+{{range .Modules}}LoadModule {{.}}_module {{$.ModuleDir}}/mod_{{.}}.so
+{{end}}
+OIDCProviderMetadataURL {{.Issuer}}/.well-known/openid-configuration
+OIDCCABundlePath {{.Dir}}/authority.pem
+OIDCClientID {{.ClientID}}
+OIDCClientSecret "{{.Secret}}"
+OIDCRedirectURI http://{{.Address}}/cb
+OIDCCryptoPassphrase "only this test knows"
+OIDCRemoteUserClaim sub
+OIDCSessionMaxDuration 0
+OIDCStateTimeout {{.Seconds}}
+
+ProxyPass / {{.Site}}/
+<Location />
+  AuthType openid-connect
+  Require valid-user
+</Location>
+<Location /goodbye>
+  AuthType none
+  Require all granted
+</Location>
+`))
+
+func TestApacheWithModAuthOpenIDC(t *testing.T) {
+	t.Parallel()
+	const install = "apt-get install apache2 libapache2-mod-auth-openidc"
+	apache := program(t, "apache2", install)
+	if _, err := os.Stat(apacheModules + "/mod_auth_openidc.so"); err != nil {
+		skipOrFail(t, "mod_auth_openidc is not here: %s", install)
+	}
+	playScenarios(t, relyingParty{
+		Callback: "/cb",
+		Refused:  "login_required",
+		Late:     "This is due to a timeout",
+		Start: func(t *testing.T, s relyingPartySettings) {
+			startApache(t, apache, s)
+		},
+	})
+}
+
+func startApache(t *testing.T, apache string, s relyingPartySettings) {
+	t.Helper()
+	// Apache's workers are another user, who can't read a test's own folder.
+	dir, err := os.MkdirTemp("", "anteroom-apache-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if text, err := os.ReadFile(filepath.Join(dir, "error.log")); err == nil && t.Failed() {
+			t.Logf("Apache's error log:\n%s", text)
+		}
+		_ = os.RemoveAll(dir)
+	})
+	site := startGuardedSite(t,
+		func(r *http.Request) string { return r.Header.Get("OIDC_CLAIM_sub") },
+		func(*http.Request) string { return "/cb?logout=" + url.QueryEscape(s.URL()+"/goodbye") })
+	var config strings.Builder
+	err = apacheConfig.Execute(&config, struct {
+		relyingPartySettings
+		Dir, ModuleDir, Site string
+		Modules              []string
+		Seconds              int
+	}{
+		s, dir, apacheModules, site,
+		[]string{"mpm_event", "authn_core", "authz_core", "authz_user", "auth_openidc", "proxy", "proxy_http"},
+		int(s.Patience.Seconds()),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted, err := os.ReadFile(s.Authority.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"apache.conf": config.String(), "authority.pem": string(trusted)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	startProcess(t, s.Address, exec.Command(apache, "-f", filepath.Join(dir, "apache.conf"), "-D", "FOREGROUND"))
+}

@@ -1,0 +1,225 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	// deepLink is the page that visitors want to see. A relying party must
+	// bring them back to it.
+	deepLink = "/deep/link?item=1"
+	// impatience is the time-out of a relying party that gives up before the line
+	// does, and longWait what is longer than that for all clocks concerned.
+	impatience = 2 * time.Second
+	longWait   = 2 * impatience
+)
+
+// A scenario is one thing that a visitor may live through at a relying party.
+type scenario struct {
+	Name   string
+	Room   string // keys of the room, in flow style
+	Client string // keys of the client, in block style; {reinitiate} is the relying party's
+	Secret string // of the client, or "" for a plain one
+	// Patience is the relying party's time-out, or 0 for more than a test takes.
+	Patience time.Duration
+	Play     func(t *testing.T, st *stage)
+}
+
+// scenarios are what every relying party has to live through.
+func scenarios() []scenario {
+	return []scenario{
+		{Name: "an open room is not even seen", Room: "inlet: {kind: open}", Play: enterAtOnce},
+		{Name: "a visitor waits and gets in", Room: "inlet: {kind: manual}", Play: enterAfterAWait},
+		{Name: "two tabs wait at one place and both get in", Room: "inlet: {kind: manual}", Play: enterInTwoTabs},
+		{
+			Name: "logins are silent until the visit has ended", Room: "inlet: {kind: manual}, session_ttl: 8s",
+			Client: "access_token_ttl: 2s", Play: returnUntilTheEnd,
+		},
+		{Name: "logging out lets the next visitor in", Room: "inlet: {kind: capacity, max: 1}", Play: leaveForTheNext},
+		{Name: "keys change between login and logout", Room: "inlet: {kind: capacity, max: 1}", Play: changeKeys},
+		{Name: "an error of the provider is shown and recovered from", Room: "inlet: {kind: open}", Play: recoverFromAnError},
+		{
+			Name: "a secret full of signs arrives as it is", Room: "inlet: {kind: open}",
+			Secret: "Signs+of/all=kinds%in%2Ba&secret:0123456789", Play: enterAtOnce,
+		},
+	}
+}
+
+// playScenarios plays all scenarios with a relying party.
+func playScenarios(t *testing.T, party relyingParty) {
+	t.Helper()
+	for _, s := range scenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			if reason, ok := party.Cannot[s.Name]; ok {
+				t.Logf("this relying party cannot: %s", reason)
+				return
+			}
+			s.Play(t, newStage(t, party, s))
+		})
+	}
+}
+
+func enterAtOnce(t *testing.T, st *stage) {
+	b := st.NewBrowser()
+	b.Goes(st.URL + deepLink)
+	st.Inside(b, deepLink)
+	if got := b.Visits(st.Issuer, "/authorize"); got != 1 {
+		t.Errorf("got %d visits at /authorize, want 1", got)
+	}
+}
+
+func enterAfterAWait(t *testing.T, st *stage) {
+	first, second := st.NewBrowser(), st.NewBrowser()
+	for i, b := range []*plainBrowser{first, second} {
+		b.Goes(st.URL + deepLink)
+		if got := st.InLine(b); got != int64(i+1) {
+			t.Fatalf("got position %d, want %d", got, i+1)
+		}
+	}
+	st.Serve(1)
+	first.Waits()
+	one := st.Inside(first, deepLink)
+	second.Goes(st.URL + deepLink)
+	if got := st.InLine(second); got != 2 {
+		t.Errorf("coming again gives position %d, want 2", got)
+	}
+	st.Serve(1)
+	second.Reloads()
+	if two := st.Inside(second, deepLink); two == one {
+		t.Errorf("two visitors are both %q", one)
+	}
+}
+
+func enterInTwoTabs(t *testing.T, st *stage) {
+	one := st.NewBrowser()
+	two := one.NewTab()
+	one.Goes(st.URL + "/one")
+	two.Goes(st.URL + "/two")
+	if a, b := st.InLine(one), st.InLine(two); a != b {
+		t.Errorf("the tabs have positions %d and %d", a, b)
+	}
+	st.Serve(1)
+	one.Reloads()
+	two.Reloads()
+	if a, b := st.Inside(one, "/one"), st.Inside(two, "/two"); a != b {
+		t.Errorf("the tabs are %q and %q", a, b)
+	}
+	if got := st.Metric(`anteroom_room_dealt_total{room="sale"}`); got != 1 {
+		t.Errorf("got %d places dealt, want 1", got)
+	}
+}
+
+// returnUntilTheEnd lets the relying party's session end with its access token,
+// again and again, until the visit itself is over.
+func returnUntilTheEnd(t *testing.T, st *stage) {
+	b := st.NewBrowser()
+	b.Goes(st.URL + deepLink)
+	st.InLine(b)
+	st.Serve(1)
+	b.Reloads()
+	who := st.Inside(b, deepLink)
+	logins := b.Visits(st.Issuer, "/authorize")
+	silent := 0
+	eventually(t, "the visit ends", func() bool {
+		b.Goes(st.URL + deepLink)
+		if "http://"+b.Page.from.Host != st.URL {
+			return true
+		}
+		if again := st.Inside(b, deepLink); again != who {
+			t.Fatalf("a silent login made %q of %q", again, who)
+		}
+		silent = b.Visits(st.Issuer, "/authorize") - logins
+		return false
+	})
+	if silent == 0 {
+		t.Error("the relying party never came back for a silent login")
+	}
+	if got := b.Title(); !strings.HasPrefix(got, visitEnded) {
+		t.Fatalf("the page is titled %q, want %q: %s", got, visitEnded, b)
+	}
+	b.Presses()
+	if got := st.InLine(b); got != 2 {
+		t.Errorf("got position %d, want 2", got)
+	}
+	st.Serve(1)
+	b.Reloads()
+	if again := st.Inside(b, deepLink); again == who {
+		t.Errorf("another visit is the same user %q", who)
+	}
+}
+
+func leaveForTheNext(t *testing.T, st *stage) {
+	first, second := st.fill()
+	st.handOver(t, first, second)
+	first.Goes(st.URL + deepLink)
+	if got := first.Title(); !strings.HasPrefix(got, visitEnded) {
+		t.Errorf("after logging out the page is titled %q, want %q: %s", got, visitEnded, first)
+	}
+}
+
+// changeKeys logs out with an ID token whose key signs no more, and in with one
+// whose key is new.
+func changeKeys(t *testing.T, st *stage) {
+	first, second := st.fill()
+	before := st.keys()
+	st.Run("keys", "rotate", "--now")
+	if after := st.keys(); after <= before {
+		t.Fatalf("got %d keys published after the rotation, want more than %d", after, before)
+	}
+	st.handOver(t, first, second)
+}
+
+// fill lets one browser in to a room for one, and another wait.
+func (st *stage) fill() (inside, waiting *plainBrowser) {
+	st.t.Helper()
+	inside, waiting = st.NewBrowser(), st.NewBrowser()
+	inside.Goes(st.URL + deepLink)
+	st.Inside(inside, deepLink)
+	waiting.Goes(st.URL + deepLink)
+	st.InLine(waiting)
+	return inside, waiting
+}
+
+// handOver lets one browser log out, which must ask nothing, and the next in.
+func (st *stage) handOver(t *testing.T, inside, waiting *plainBrowser) {
+	t.Helper()
+	inside.Goes(st.URL + "/leave")
+	if got := "http://" + inside.Page.from.Host + inside.Page.from.Path; got != st.URL+"/goodbye" || inside.Page.status != http.StatusOK {
+		t.Fatalf("after logging out the browser is at %s\nafter\n%s", inside, inside.Way())
+	}
+	waiting.Reloads()
+	st.Inside(waiting, deepLink)
+}
+
+// keys returns how many keys the provider publishes.
+func (st *stage) keys() int {
+	st.t.Helper()
+	b := st.NewBrowser()
+	b.Goes(st.Issuer + "/.well-known/jwks.json")
+	return strings.Count(b.Page.body, `"kid"`)
+}
+
+// recoverFromAnError makes a visitor ask for what can't be given: to be logged in
+// without having been here.
+func recoverFromAnError(t *testing.T, st *stage) {
+	b := st.NewBrowser()
+	b.Rewrite = func(at *url.URL) {
+		if at.Path == "/authorize" {
+			at.RawQuery += "&prompt=none"
+		}
+	}
+	b.Goes(st.URL + deepLink)
+	if _, _, in := shown(b.Page.body); in || "http://"+b.Page.from.Host != st.URL || !strings.Contains(b.Page.body, st.Refused) {
+		t.Fatalf("the relying party should say %q, but the browser is at %s", st.Refused, b)
+	}
+	b.Rewrite = nil
+	b.Goes(st.URL + deepLink)
+	st.Inside(b, deepLink)
+}
