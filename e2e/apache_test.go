@@ -71,8 +71,7 @@ func TestApacheWithModAuthOpenIDC(t *testing.T) {
 
 func startApache(t *testing.T, apache string, s relyingPartySettings) {
 	t.Helper()
-	// Apache's workers are another user, who can't read a test's own folder.
-	dir, err := os.MkdirTemp("", "anteroom-apache-")
+	dir, err := os.MkdirTemp("", "anteroom-apache-") //nolint:usetesting // Apache's workers are another user, who can't read below t.TempDir.
 	if err != nil {
 		t.Fatal(err)
 	}

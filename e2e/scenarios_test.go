@@ -10,15 +10,9 @@ import (
 	"time"
 )
 
-const (
-	// deepLink is the page that visitors want to see. A relying party must
-	// bring them back to it.
-	deepLink = "/deep/link?item=1"
-	// impatience is the time-out of a relying party that gives up before the line
-	// does, and longWait what is longer than that for all clocks concerned.
-	impatience = 2 * time.Second
-	longWait   = 2 * impatience
-)
+// deepLink is the page that visitors want to see. A relying party must bring
+// them back to it.
+const deepLink = "/deep/link?item=1"
 
 // A scenario is one thing that a visitor may live through at a relying party.
 type scenario struct {
