@@ -164,20 +164,17 @@ func (b *scriptedBrowser) isProvider(u *url.URL) bool { return u.Scheme+"://"+u.
 
 // refreshOf reads the Refresh header of an answer.
 func refreshOf(got reply) (*url.URL, time.Duration, error) {
-	header := got.header.Get("Refresh")
-	after, target, ok := strings.Cut(header, "; url=")
-	seconds, err := strconv.Atoi(after)
-	if !ok || err != nil {
-		return nil, 0, fmt.Errorf("the header Refresh is %q", header)
+	header := reloadHeader.FindStringSubmatch(got.header.Get("Refresh"))
+	if header == nil {
+		return nil, 0, fmt.Errorf("the header Refresh is %q", got.header.Get("Refresh"))
 	}
-	next, err := got.from.Parse(target)
+	seconds, err := strconv.Atoi(header[1])
+	if err != nil {
+		return nil, 0, err
+	}
+	next, err := got.from.Parse(header[2])
 	return next, time.Duration(seconds) * time.Second, err
 }
-
-var (
-	formOnPage  = regexp.MustCompile(`<form method="post" action="([^"]*)">`)
-	fieldOnPage = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
-)
 
 // formOf returns the action and the hidden fields of the one form of a page.
 func formOf(page reply) (action string, fields url.Values, err error) {
@@ -190,7 +187,7 @@ func formOf(page reply) (action string, fields url.Values, err error) {
 		return "", nil, err
 	}
 	fields = url.Values{}
-	for _, field := range fieldOnPage.FindAllStringSubmatch(page.body, -1) {
+	for _, field := range fieldOnPage.FindAllStringSubmatch(forms[0][2], -1) {
 		fields.Add(html.UnescapeString(field[1]), html.UnescapeString(field[2]))
 	}
 	return target.String(), fields, nil

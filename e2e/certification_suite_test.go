@@ -60,7 +60,7 @@ func newSuite(t *testing.T, live, formPost bool) *suite {
 	}
 	config := fmt.Sprintf("rooms: [{id: sale, name: Spring sale, inlet: {kind: %s}}]\nclients:\n", inlet)
 	for _, c := range []suiteClient{firstClient, secondClient, postClient} {
-		config += fmt.Sprintf("  - {id: %s, room: sale, secret_sha256: \"%x\", redirect_uris: [%q], post_logout_redirect_uris: [%q], queue_position: false}\n",
+		config += fmt.Sprintf("  - {id: %s, room: sale, secret_sha256: \"%x\", redirect_uris: [%q], post_logout_redirect_uris: [%q], claims: {}, queue_position: false}\n",
 			c.id, sha256.Sum256([]byte(c.secret)), suiteCallback, suiteLogoutReturn)
 	}
 	ca := newAuthority(t)
