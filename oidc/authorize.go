@@ -235,8 +235,13 @@ func (p *Provider) EndVisit(w http.ResponseWriter, r *http.Request, login *Login
 }
 
 // Deliver sends the browser back to the client with the code that
-// [Provider.NewCode] returned as secret, after the queue has taken it in.
+// [Provider.NewCode] returned as secret, after the queue has taken it in, or with
+// the ID token that the client asked for instead.
 func (p *Provider) Deliver(w http.ResponseWriter, r *http.Request, login *Login, secret string) {
+	if login.idToken {
+		p.deliverIDToken(w, r, login, secret)
+		return
+	}
 	p.respond(w, r, login, []Field{{"code", secret}})
 }
 

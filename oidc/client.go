@@ -57,6 +57,21 @@ const (
 	ReauthRequeue Reauth = "requeue"
 )
 
+// ResponseType says what an authorization request asks for.
+type ResponseType string
+
+// The response types of clients.
+const (
+	// ResponseCode is the authorization code flow, which every client has unless it
+	// says otherwise.
+	ResponseCode ResponseType = "code"
+	// ResponseIDToken is the implicit flow with an ID token alone (OpenID Connect
+	// Core 1.0 §3.2), here only as a form that the browser posts, and only with a
+	// nonce: a token in a URL ends up in histories and logs, and one without a
+	// nonce is good for everybody who gets hold of it.
+	ResponseIDToken ResponseType = "id_token"
+)
+
 // DefaultAccessTokenTTL is how long access tokens live unless the client says
 // otherwise.
 const DefaultAccessTokenTTL = 15 * time.Minute
@@ -77,6 +92,8 @@ type Client struct {
 	RedirectURIs []string
 	// PostLogoutRedirectURIs follow the same rules. There may be none.
 	PostLogoutRedirectURIs []string
+	// ResponseTypes are what the client may ask for; none means ResponseCode.
+	ResponseTypes []ResponseType
 	// Refresh says when the client gets refresh tokens; "" means RefreshOffline.
 	Refresh Refresh
 	// AccessTokenTTL is how long access tokens and ID tokens live, in whole
@@ -141,6 +158,9 @@ func newRegistry(clients []Client) (*registry, error) {
 	var faults []error
 	for i := range clients {
 		client := clients[i]
+		if len(client.ResponseTypes) == 0 {
+			client.ResponseTypes = []ResponseType{ResponseCode}
+		}
 		if client.Refresh == "" {
 			client.Refresh = RefreshOffline
 		}
@@ -220,6 +240,11 @@ func (c *Client) redirectsTo(uri string) bool {
 	return slices.Contains(c.RedirectURIs, uri)
 }
 
+// asksFor reports whether the client may ask for a response type.
+func (c *Client) asksFor(response ResponseType) bool {
+	return slices.Contains(c.ResponseTypes, response)
+}
+
 // validate returns all faults of a client's registration.
 func (c *Client) validate() error {
 	var faults []error
@@ -237,6 +262,11 @@ func (c *Client) validate() error {
 	}
 	if !c.Public && len(c.SecretHashes) == 0 {
 		fault("no secret, and not public")
+	}
+	for _, response := range c.ResponseTypes {
+		if response != ResponseCode && response != ResponseIDToken {
+			fault("unknown response type %q", response)
+		}
 	}
 	if !slices.Contains([]Refresh{RefreshNever, RefreshOffline, RefreshAlways}, c.Refresh) {
 		fault("unknown refresh policy %q", c.Refresh)

@@ -85,6 +85,14 @@ func testClients() []oidc.Client {
 			Reauth:       oidc.ReauthRequeue,
 		},
 		{
+			ID:            "front",
+			Public:        true,
+			Room:          "sale",
+			RedirectURIs:  []string{"https://front.example.com/cb"},
+			ResponseTypes: []oidc.ResponseType{oidc.ResponseCode, oidc.ResponseIDToken},
+			Claims:        map[string]any{"email": "{sub}@visitors.invalid"},
+		},
+		{
 			ID:           "wiki",
 			SecretHashes: [][32]byte{sha256.Sum256([]byte("wiki-secret"))},
 			Room:         "sale",

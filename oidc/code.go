@@ -14,10 +14,17 @@ const codeLength = 43
 // NewCode makes an authorization code for a login. The secret is what the
 // browser takes to the client by [Provider.Deliver]; the code is what the queue
 // stores of it. Nothing has happened until the queue has taken the code in.
+//
+// A login that asks for an ID token has a code, too, which nobody but the
+// provider ever sees: taking it makes the grant.
 func (p *Provider) NewCode(login *Login) (secret string, code Code) {
-	random := make([]byte, 32)
-	_, _ = rand.Read(random) // never fails
-	secret = base64.RawURLEncoding.EncodeToString(random)
+	if login.idToken {
+		secret = login.innerCode(p.codeKeys[0])
+	} else {
+		random := make([]byte, 32)
+		_, _ = rand.Read(random) // never fails
+		secret = base64.RawURLEncoding.EncodeToString(random)
+	}
 	return secret, Code{
 		Hash:    hashCode(p.codeKeys[0], secret),
 		Login:   login.id,

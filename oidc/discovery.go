@@ -81,6 +81,10 @@ func (p *Provider) describe() (document, error) {
 	if p.clients.some(func(c *Client) bool { return c.Refresh != RefreshNever }) {
 		m.GrantTypesSupported = append(m.GrantTypesSupported, string(protocol.GrantTypeRefreshToken))
 	}
+	if p.clients.some(func(c *Client) bool { return c.asksFor(ResponseIDToken) }) {
+		m.ResponseTypesSupported = append(m.ResponseTypesSupported, string(ResponseIDToken))
+		m.GrantTypesSupported = append(m.GrantTypesSupported, string(protocol.GrantTypeImplicit))
+	}
 	// OpenID Connect Core 1.0 §8: a sub that no other client sees is pairwise.
 	if p.clients.some(func(c *Client) bool { return c.Subject != SubjectVisit }) {
 		m.SubjectTypesSupported = append(m.SubjectTypesSupported, "pairwise")

@@ -48,6 +48,10 @@
 // different types, [Error] and [Problem], and an Error can only be delivered
 // through a Login, whose redirect URI is registered.
 //
+// A client may be registered for response_type=id_token as well, by form_post and
+// with a nonce only. Its logins go the same way, and at the end the provider takes
+// the code itself and posts an ID token to the client.
+//
 // # What is kept where
 //
 // An authorization code is 256 random bits, stored as a keyed hash and bound to

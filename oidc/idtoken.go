@@ -36,7 +36,8 @@ type idToken struct {
 	QueuePosition   int64    `json:"queue_position,omitempty"`
 }
 
-// signIDToken makes the ID token that goes with an access token.
+// signIDToken makes the ID token that goes with an access token, or with none if
+// accessToken is empty.
 func (p *Provider) signIDToken(ctx context.Context, g grantee, nonce, accessToken string, now, expires time.Time) (string, error) {
 	claims := idToken{
 		Issuer:          p.issuer,
@@ -68,6 +69,9 @@ func (p *Provider) signIDToken(ctx context.Context, g grantee, nonce, accessToke
 // accessTokenHash is the at_hash of an access token (OpenID Connect Core 1.0
 // §3.1.3.6): the left half of its SHA-256, as RS256 and ES256 use that.
 func accessTokenHash(token string) string {
+	if token == "" {
+		return ""
+	}
 	sum := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(sum[:sha256.Size/2])
 }

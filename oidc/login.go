@@ -33,6 +33,7 @@ type Login struct {
 	id          [16]byte // random; what codes of this login have in common
 	client      *Client
 	redirectURI string
+	idToken     bool   // response_type=id_token
 	formPost    bool   // response_mode=form_post
 	state       string // any bytes
 	nonce       string
@@ -80,6 +81,7 @@ const (
 	flagSilent
 	flagAgain
 	flagMaxAge
+	flagIDToken
 )
 
 // encode lays the login out in bytes. Strings keep every byte, because a state
@@ -95,6 +97,7 @@ func (l *Login) encode() []byte {
 		{l.silent, flagSilent},
 		{l.again, flagAgain},
 		{l.maxAge >= 0, flagMaxAge},
+		{l.idToken, flagIDToken},
 	} {
 		if f.set {
 			flags |= f.bit
@@ -128,10 +131,18 @@ func decodeLogin(text string, clients *registry) (*Login, error) {
 		return nil, err
 	}
 	login.client = clients.byID[id]
-	if login.client == nil || !login.client.redirectsTo(login.redirectURI) {
+	if login.client == nil || !login.client.redirectsTo(login.redirectURI) || !login.client.asksFor(login.responseType()) {
 		return nil, errUnregistered
 	}
 	return login, nil
+}
+
+// responseType returns what the client asked for.
+func (l *Login) responseType() ResponseType {
+	if l.idToken {
+		return ResponseIDToken
+	}
+	return ResponseCode
 }
 
 // decodeHead reads the part of a login that has a fixed form into login, and
@@ -142,6 +153,7 @@ func decodeHead[T string | []byte](in *wire[T], login *Login) (client T) {
 	}
 	flags := in.byte()
 	login.formPost = flags&flagFormPost != 0
+	login.idToken = flags&flagIDToken != 0
 	login.offline = flags&flagOffline != 0
 	login.silent = flags&flagSilent != 0
 	login.again = flags&flagAgain != 0

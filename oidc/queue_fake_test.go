@@ -178,6 +178,9 @@ func (l *line) Issue(r *http.Request, room string, code oidc.Code) (oidc.Visitor
 	if err != nil {
 		return oidc.Visitor{}, err
 	}
+	if l.codes[code.Hash] != nil {
+		return s.copy(), nil
+	}
 	l.codes[code.Hash] = &issued{Code: code, session: s, authTime: s.visitor.AuthTime, expires: l.now.Add(time.Minute)}
 	return s.copy(), nil
 }
@@ -310,4 +313,14 @@ func (l *line) Kept(_ context.Context, name string) ([]byte, error) {
 		return value, nil
 	}
 	return nil, oidc.ErrNoVisitor
+}
+
+// grants returns how many grants there are in all sessions.
+func (l *line) grants() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.sessions {
+		n += len(s.grants)
+	}
+	return n
 }

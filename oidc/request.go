@@ -85,16 +85,29 @@ func checkResponse(login *Login, q url.Values) *Error {
 	case q.Get("registration") != "":
 		return refusal(RegistrationNotSupported, "Registration parameters are not supported.")
 	}
-	switch protocol.ResponseType(q.Get("response_type")) {
-	case protocol.ResponseTypeCode:
-	case "":
-		return refusal(InvalidRequest, "The response_type is missing.")
-	default:
-		return refusal(UnsupportedResponseType, "The response_type is not supported, only code is.")
-	}
 	login.nonce = q.Get("nonce")
 	if len(login.nonce) > maxNonce || !utf8.ValidString(login.nonce) {
 		return refusal(InvalidRequest, "The nonce is not text or too long.")
+	}
+	return checkResponseType(login, q)
+}
+
+// checkResponseType checks what the client wants.
+func checkResponseType(login *Login, q url.Values) *Error {
+	response := ResponseType(q.Get("response_type"))
+	login.idToken = response == ResponseIDToken
+	switch {
+	case response == "":
+		return refusal(InvalidRequest, "The response_type is missing.")
+	case !login.client.asksFor(response):
+		return refusal(UnsupportedResponseType, "The response_type is not supported for this client.")
+	case login.idToken && !login.formPost:
+		// OAuth 2.0 Multiple Response Type Encoding Practices §3 would have the
+		// fragment of the URL for it, where the token would stay in the history.
+		return refusal(InvalidRequest, "The response_type id_token needs the response_mode form_post.")
+	case login.idToken && login.nonce == "":
+		// OpenID Connect Core 1.0 §3.2.2.1: required in this flow.
+		return refusal(InvalidRequest, "The response_type id_token needs a nonce.")
 	}
 	return nil
 }
@@ -106,7 +119,7 @@ func checkChallenge(login *Login, q url.Values) *Error {
 	case challenge == "" && method != "":
 		// Somebody may have taken the challenge away.
 		return refusal(InvalidRequest, "There is a code_challenge_method without a code_challenge.")
-	case challenge == "" && login.client.Public:
+	case challenge == "" && login.client.Public && !login.idToken:
 		// RFC 9700 §2.1.1: public clients must use PKCE.
 		return refusal(InvalidRequest, "A code_challenge is required for this client.")
 	case challenge == "":
@@ -179,7 +192,7 @@ func parseSeconds(text string) (int64, bool) {
 func checkScope(login *Login, q url.Values) *Error {
 	// OpenID Connect Core 1.0 §11: offline_access needs consent or another
 	// reason to be granted, which here is the registration.
-	login.offline = login.client.Refresh == RefreshOffline &&
+	login.offline = login.client.Refresh == RefreshOffline && !login.idToken &&
 		slices.Contains(strings.Fields(q.Get("scope")), protocol.ScopeOfflineAccess)
 	return nil
 }

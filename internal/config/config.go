@@ -320,6 +320,12 @@ type Client struct {
 	// under the same rules.
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris"`
 
+	// ResponseTypes lists what the client may ask for: code, the authorization code
+	// flow, and id_token, by which the browser posts an ID token to the client,
+	// which then needs no secret for it. The latter is refused without
+	// response_mode=form_post and a nonce.
+	ResponseTypes []ResponseType `yaml:"response_types" dynamic:"[code]" enum:"code|id_token"`
+
 	// Refresh says when the client gets a refresh token: never, for the scope
 	// offline_access, or always. Each use of one yields its successor. A client
 	// with a secret may repeat a request whose answer got lost, within 60 seconds; a
@@ -406,6 +412,15 @@ type Client struct {
 // Claims are claims by name: strings, booleans, int64 and float64, as package
 // claims takes them. Nil are those that were not given.
 type Claims map[string]any
+
+// ResponseType is what a client may ask for (OpenID Connect Core 1.0 §3).
+type ResponseType string
+
+// The choices for [Client] ResponseTypes.
+const (
+	ResponseCode    ResponseType = "code"
+	ResponseIDToken ResponseType = "id_token"
+)
 
 // AccessToken is the format of a client's access tokens.
 type AccessToken string

@@ -152,7 +152,7 @@ func TestFullConfigurationIsReadAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := config.Client{
-		Room: "sale", Preset: config.PresetGeneric, Refresh: config.RefreshOfflineAccess, Release: config.ReleaseClient, AccessTokenTTL: 15 * time.Minute,
+		Room: "sale", Preset: config.PresetGeneric, ResponseTypes: []config.ResponseType{config.ResponseCode}, Refresh: config.RefreshOfflineAccess, Release: config.ReleaseClient, AccessTokenTTL: 15 * time.Minute,
 		AccessToken: config.AccessTokenOpaque, Subject: config.SubjectVisit, Reauth: config.ReauthConfirm,
 		IDTokenAlg: config.AlgES256, QueuePosition: true,
 	}
@@ -174,6 +174,7 @@ func TestFullConfigurationIsReadAsWritten(t *testing.T) {
 	mobile.ID, mobile.Public, mobile.Room = "mobile", true, "2026"
 	mobile.RedirectURIs = []string{"http://127.0.0.1/cb"}
 	mobile.Claims = config.Claims{}
+	mobile.ResponseTypes = []config.ResponseType{config.ResponseCode, config.ResponseIDToken}
 	third.ID = "hashed"
 	third.SecretSHA256 = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"
 	third.SecretHash = hashed

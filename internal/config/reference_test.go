@@ -201,7 +201,11 @@ func (r *reference) facts(field reflect.StructField, path string, inList bool) {
 // form returns what kind of value a field takes.
 func form(t reflect.Type, tag reflect.StructTag) string {
 	if enum := tag.Get("enum"); enum != "" {
-		return "`" + strings.ReplaceAll(enum, "|", "`, `") + "`"
+		choices := "`" + strings.ReplaceAll(enum, "|", "`, `") + "`"
+		if t.Kind() == reflect.Slice {
+			return "list of " + choices
+		}
+		return choices
 	}
 	switch {
 	case t.Kind() == reflect.Slice:

@@ -211,6 +211,7 @@ func (l *loader) checkClients(c *Config, rooms []string) {
 		if l.usable(at+".redirect_uris") && len(client.RedirectURIs) == 0 {
 			l.fault(at+".redirect_uris", "must list at least one URI")
 		}
+		l.checkResponseTypes(client, at+".response_types")
 		l.applyPreset(client, at)
 		l.checkPreset(client, at)
 		l.checkClaims(client, at+".claims")
@@ -235,6 +236,21 @@ func (l *loader) checkAuthentication(client *Client, path string) {
 	case len(ways) == 0 && !l.broken[path] && !l.broken[path+".public"]:
 		l.fault(path, "must have one of secret_file, secret_sha256 and public: true")
 	}
+}
+
+// checkResponseTypes checks what a client may ask for.
+func (l *loader) checkResponseTypes(client *Client, path string) {
+	if !l.given(path) {
+		client.ResponseTypes = []ResponseType{ResponseCode}
+	}
+	if len(client.ResponseTypes) == 0 {
+		l.check(path, "must list at least one")
+	}
+	names := make([]string, len(client.ResponseTypes))
+	for i, response := range client.ResponseTypes {
+		names[i] = string(response)
+	}
+	l.checkUnique(names, path+"[%d]")
 }
 
 // checkReinitiation checks where a client's logins start afresh.

@@ -49,11 +49,20 @@ func clients(c *config.Config) []oidc.Client {
 			Reauth:         oidc.Reauth(client.Reauth),
 			TransactionTTL: client.TransactionTTL, ReinitiateURL: client.ReinitiateURL, TargetLinkURI: client.TargetLinkURI,
 			QueuePosition: client.QueuePosition, IDTokenAlgorithm: jose.SignatureAlgorithm(client.IDTokenAlg),
-			Claims: client.Claims,
+			Claims: client.Claims, ResponseTypes: responseTypes(client.ResponseTypes),
 		}
 		if !client.Public {
 			list[i].SecretHashes = [][32]byte{client.SecretHash}
 		}
 	}
 	return list
+}
+
+// responseTypes returns response types in the provider's words.
+func responseTypes(list []config.ResponseType) []oidc.ResponseType {
+	types := make([]oidc.ResponseType, len(list))
+	for i, t := range list {
+		types[i] = oidc.ResponseType(t)
+	}
+	return types
 }
