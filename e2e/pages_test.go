@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
@@ -57,9 +58,11 @@ func scenes() map[string]scene {
 		},
 		"confirm":       {heading: confirmVisit, reach: logInAgain},
 		"continue-here": {heading: inUseElsewhere, reach: seeThePlaceInUse},
-		"form-post":     {heading: "One moment", plain: true, room: "inlet: {kind: open}", reach: goTo(formPost)},
-		"logout":        {heading: leaveSite, room: "inlet: {kind: open}", reach: goTo("/", "/logout?hint=no")},
-		"logged-out":    {heading: leftSite, reach: goTo("/logout?hint=no")},
+		// The shop gives its side of a login up at once.
+		"start-afresh": {heading: "Your turn has come", more: "    transaction_ttl: 3s", reach: beLate},
+		"form-post":    {heading: "One moment", plain: true, room: "inlet: {kind: open}", reach: goTo(formPost)},
+		"logout":       {heading: leaveSite, room: "inlet: {kind: open}", reach: goTo("/", "/logout?hint=no")},
+		"logged-out":   {heading: leftSite, reach: goTo("/logout?hint=no")},
 		"bad-request": {heading: "This login can't go on", errors: 1, reach: func(_ *testing.T, server *server, _ *shop, b *tab) {
 			b.Do(chromedp.Navigate(server.Issuer + "/authorize?client_id=nobody"))
 		}},
@@ -228,6 +231,14 @@ func floodTheLine(t *testing.T, server *server, shop *shop, b *tab) {
 			}
 		}
 	})
+}
+
+// beLate waits for longer than the shop keeps a login.
+func beLate(t *testing.T, server *server, shop *shop, b *tab) {
+	b.Goes(shop.URL+"/", inLine)
+	came := time.Now()
+	eventually(t, "too late for the shop", func() bool { return time.Since(came) > 3*time.Second })
+	server.Serve(1)
 }
 
 // logInAgain is an admitted visitor whose shop wants to know who is there.

@@ -124,6 +124,11 @@ func (p *Provider) proceed(w http.ResponseWriter, r *http.Request, login *Login)
 	// A frame or an image must not stand in line unseen; it is answered as a
 	// client that asks not to show anything.
 	silent := login.silent || !isNavigation(r)
+	if !silent && login.Late(p.queue.Now()) {
+		// It came by POST, long ago. The waiting page knows how to start it afresh.
+		p.wait(w, r, login)
+		return
+	}
 	secret, err := p.admitted(w, r, login)
 	switch {
 	case err == nil:

@@ -41,7 +41,9 @@
 // back in its URL with [Provider.OpenLogin], compares [Login.Browser], lets the
 // visitor confirm if [Provider.NeedsConfirmation], or stand in line again if
 // [Login.Requeues], has the queue take in the
-// code of [Provider.NewCode], and calls [Provider.Deliver].
+// code of [Provider.NewCode], and calls [Provider.Deliver]. If the login is
+// [Login.Late] by then, [Provider.Reinitiate] sends the browser to start it
+// afresh at the relying party instead.
 //
 // A waiting login costs the server nothing: the visitor carries it, sealed. What
 // may be told to the client and what only to the person at the browser are

@@ -50,6 +50,9 @@ type Login struct {
 	sealed string // as it stands in the URL, or ""
 }
 
+// ID identifies the login. All codes that answer it carry it.
+func (l *Login) ID() [16]byte { return l.id }
+
 // Client returns the ID of the client that sent the visitor.
 func (l *Login) Client() string { return l.client.ID }
 

@@ -41,6 +41,13 @@ type Question struct {
 	Form Form   // says yes
 }
 
+// StartAfresh tells a visitor whose turn has come that the login has to begin
+// again at the site.
+type StartAfresh struct {
+	Room    string // the name of the room as visitors know it
+	SiteURL string // where it begins
+}
+
 // Onward is the page between a submitted form and where it leads.
 type Onward struct {
 	Room string // the name of the room as visitors know it, or ""
@@ -189,6 +196,12 @@ func (p *Pages) Requeue(w http.ResponseWriter, d Question) {
 // browser to this one, with status 200.
 func (p *Pages) ContinueHere(w http.ResponseWriter, d Question) {
 	p.ask(w, http.StatusOK, p.words.ContinueHere, d.Room, d.Form)
+}
+
+// StartAfresh writes the page for a visitor who was let in too late for the
+// site's side of the login, with status 200.
+func (p *Pages) StartAfresh(w http.ResponseWriter, d StartAfresh) {
+	p.link(w, http.StatusOK, p.words.StartAfresh, d.Room, d.SiteURL)
 }
 
 // Onward writes a page that leads on to d.URL at once, with status 200. It is

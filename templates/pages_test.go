@@ -89,6 +89,9 @@ var pages = []struct {
 	{"continue-here", 200, "", "", func(p *templates.Pages, w http.ResponseWriter) {
 		p.ContinueHere(w, templates.Question{Room: "Spring sale", Form: form})
 	}},
+	{"start-afresh", 200, "", "", func(p *templates.Pages, w http.ResponseWriter) {
+		p.StartAfresh(w, templates.StartAfresh{Room: "Spring sale", SiteURL: "https://shop.example.com/"})
+	}},
 	{"onward", 200, "0; url=/wait?r=abc", "", func(p *templates.Pages, w http.ResponseWriter) {
 		p.Onward(w, templates.Onward{Room: "Spring sale", URL: "/wait?r=abc"})
 	}},

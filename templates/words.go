@@ -24,6 +24,7 @@ type catalog struct {
 	NoCookies, OtherBrowser       notice
 	Confirm, Requeue              notice
 	ContinueHere                  notice
+	StartAfresh                   notice
 	Onward, FormPost              notice
 	Logout, LoggedOut             notice
 	OneMoment, TooMany            notice
@@ -185,6 +186,14 @@ func english() catalog {
 				"You can continue here instead. The visit over there will then end.",
 			},
 			"Continue here",
+		},
+		StartAfresh: notice{
+			"Your turn has come",
+			[]string{
+				"You waited longer than the site keeps a login, so it has to begin again.",
+				"Your turn is kept for you for now. Go on to the site; you will not have to wait again.",
+			},
+			"Go on to the site",
 		},
 		Onward: notice{
 			"One moment",

@@ -31,22 +31,21 @@ func (h *Handler) claim(v *visit, ticket waitingroom.Ticket) {
 		return
 	}
 	holder, held := h.Cookies.holder(v.r, id)
+	active := standing.State == waitingroom.StateActive
 	var fresh string
-	if standing.State == waitingroom.StateActive {
-		if !held || standing.Session.Holder != holder {
-			h.held(v)
-			return
-		}
-		if v.login.NeedsConfirmation(v.room, standing.Session) {
-			if v.login.Requeues() {
-				h.Pages.Requeue(v.w, templates.Question{Room: v.room.Config().Name, Form: h.form(v, actionRequeue)})
-				return
-			}
-			h.Pages.Confirm(v.w, templates.Question{Room: v.room.Config().Name, Form: h.form(v, actionConfirm)})
-			return
-		}
-	} else {
+	switch {
+	case !active:
 		fresh, holder = newHolder()
+	case !held || standing.Session.Holder != holder:
+		h.held(v)
+		return
+	}
+	if v.login.Late(h.Engine.Now()) {
+		h.startAfresh(v, ticket, holder, fresh)
+		return
+	}
+	if active && h.asks(v, standing.Session) {
+		return
 	}
 	code, deliver := v.login.Answer()
 	if _, err := v.room.Claim(ctx, waitingroom.Claim{Ticket: ticket, Holder: holder, Code: &code}); err != nil {
@@ -57,6 +56,43 @@ func (h *Handler) claim(v *visit, ticket waitingroom.Ticket) {
 		h.Cookies.setSession(v.w, id, fresh)
 	}
 	deliver(v.w, v.r)
+}
+
+// asks asks an admitted visitor to confirm being there, if the relying party
+// wants that, and reports whether it did.
+func (h *Handler) asks(v *visit, s waitingroom.Session) bool {
+	if !v.login.NeedsConfirmation(v.room, s) {
+		return false
+	}
+	page, action := h.Pages.Confirm, actionConfirm
+	if v.login.Requeues() {
+		page, action = h.Pages.Requeue, actionRequeue
+	}
+	page(v.w, templates.Question{Room: v.room.Config().Name, Form: h.form(v, action)})
+	return true
+}
+
+// startAfresh keeps a turn, whose login the relying party has given up by now,
+// and sends the browser to start that afresh. The relying party's new request is
+// answered at once, because the visitor holds a session. Fresh is the session
+// cookie to set, or "".
+func (h *Handler) startAfresh(v *visit, ticket waitingroom.Ticket, holder [32]byte, fresh string) {
+	_, err := v.room.Claim(v.r.Context(), waitingroom.Claim{Ticket: ticket, Holder: holder, Reserve: v.login.Reservation()})
+	looping := errors.Is(err, waitingroom.ErrSentRound)
+	if err != nil && !looping {
+		h.refused(v, ticket, err)
+		return
+	}
+	if fresh != "" {
+		h.Cookies.setSession(v.w, v.room.Config().ID, fresh)
+	}
+	if looping {
+		h.Logger.WarnContext(v.r.Context(), "a visitor was sent to start the login afresh again and again, and no code was redeemed",
+			"room", v.room.Config().ID, "client", v.login.Client())
+	}
+	if looping || !v.login.StartAfresh(v.w, v.r) {
+		h.Pages.StartAfresh(v.w, templates.StartAfresh{Room: v.room.Config().Name, SiteURL: v.login.SiteURL()})
+	}
 }
 
 // refused answers a claim that the store refused.

@@ -18,6 +18,10 @@
 //     is taken up. From then on codes need it, so that a copied place admits one
 //     person; another browser with the same place is asked "continue here?".
 //
+// A relying party may have given its side of the login up when the turn comes.
+// Then the turn is reserved, with its session cookie, and the browser sent to
+// start the login afresh; who comes round without end is shown a link.
+//
 // Only a GET navigation joins or claims: not HEAD, no prefetch, no frame or
 // image, and no browser that didn't return its browser cookie. The page is a
 // plain page first: it reloads itself by a Refresh header, and answers 303 to

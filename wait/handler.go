@@ -55,6 +55,17 @@ type Login interface {
 	// EndVisit ends the session that r's cookies prove, and clears its cookie on
 	// w. A session that has ended is no error.
 	EndVisit(w http.ResponseWriter, r *http.Request) error
+	// Late reports whether the relying party must be expected to have given its
+	// side of the login up at that time, by the store's clock.
+	Late(now time.Time) bool
+	// Reservation asks to keep the turn while the login is started afresh, once
+	// for each call.
+	Reservation() *waitingroom.Reservation
+	// StartAfresh sends the browser to where the relying party starts the login
+	// afresh. If there is no such place it writes nothing and returns false.
+	StartAfresh(w http.ResponseWriter, r *http.Request) bool
+	// Client names the relying party, for the log.
+	Client() string
 	// Answer makes a code, and what sends the browser back to the relying
 	// party with it once the code is stored.
 	Answer() (waitingroom.Code, http.HandlerFunc)

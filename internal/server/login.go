@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/anteroom-dev/anteroom/oidc"
 	"github.com/anteroom-dev/anteroom/wait"
@@ -58,6 +59,17 @@ func (l login) Requeues() bool { return l.request.Requeues() }
 
 func (l login) EndVisit(w http.ResponseWriter, r *http.Request) error {
 	return l.provider.EndVisit(w, r, l.request)
+}
+
+func (l login) Client() string          { return l.request.Client() }
+func (l login) Late(now time.Time) bool { return l.request.Late(now) }
+
+func (l login) Reservation() *waitingroom.Reservation {
+	return &waitingroom.Reservation{Op: waitingroom.NewOpID(), Login: l.request.ID(), Received: l.request.Received()}
+}
+
+func (l login) StartAfresh(w http.ResponseWriter, r *http.Request) bool {
+	return l.provider.Reinitiate(w, r, l.request)
 }
 
 func (l login) Answer() (waitingroom.Code, http.HandlerFunc) {

@@ -68,6 +68,7 @@ clients:
   - {id: forum, secret_sha256: %s, room: sale, redirect_uris: [%s], subject: browser, access_token: jwt, refresh: always}
   - {id: elsewhere, secret_sha256: %s, room: other, redirect_uris: [%s]}
 `, issuer, store, inlet, hex.EncodeToString(sum[:]), callback, hex.EncodeToString(sum[:]), callback, hex.EncodeToString(sum[:]), callback, hex.EncodeToString(sum[:]), callback, hex.EncodeToString(sum[:]), callback)}
+	s.text += lateClients(hex.EncodeToString(sum[:]))
 	s.start()
 	return s
 }
