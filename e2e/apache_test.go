@@ -61,6 +61,7 @@ func TestApacheWithModAuthOpenIDC(t *testing.T) {
 	}
 	playScenarios(t, relyingParty{
 		Callback: "/cb",
+		Client:   "preset: mod_auth_openidc",
 		Refused:  "login_required",
 		Late:     "This is due to a timeout",
 		Start: func(t *testing.T, s relyingPartySettings) {

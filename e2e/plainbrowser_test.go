@@ -36,8 +36,10 @@ type plainBrowser struct {
 
 	// Page is what the last request ended with.
 	Page reply
-	// Trail has all requests, as "GET 127.0.0.1:8080/path", without the query.
+	// Trail has all requests, as "GET 127.0.0.1:8080/path", without the query, and
+	// Codes counts those that brought a code.
 	Trail []string
+	Codes int
 	// Rewrite, if set, changes each address before it is loaded.
 	Rewrite func(*url.URL)
 }
@@ -211,6 +213,9 @@ func (b *plainBrowser) send(method, address string, form url.Values) reply {
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Origin", "null") // The page has Referrer-Policy: no-referrer.
+	}
+	if r.URL.Query().Has("code") || form.Has("code") {
+		b.Codes++
 	}
 	b.Trail = append(b.Trail, method+" "+r.URL.Host+r.URL.Path)
 	got, err := answers(b.http, r)

@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"html"
@@ -27,13 +28,12 @@ import (
 // the elements that [shown] reads, who is logged in and which path was asked
 // for. Besides it has
 //
-//	/leave    logs out here and at the provider, which then leads to
-//	/goodbye  a page for everybody
+//	/          what visitors find who had to start their login afresh
+//	/leave     logs out here and at the provider, which then leads to
+//	/goodbye   a page for everybody
 type relyingParty struct {
 	Callback string // path of the redirect URI
-	Client   string // further keys of the client, as configuration
-	// Reinitiate is the client's key reinitiate_url.
-	Reinitiate string
+	Client   string // further keys of the client but for transaction_ttl, as configuration
 	// Refused is on the page that it shows when the provider answers
 	// login_required, and Late when a login comes back after its time-out.
 	Refused, Late string
@@ -66,25 +66,19 @@ type stage struct {
 	authority *authority
 }
 
-// newStage starts a server with the room sale, and the relying party as its
-// client. The server forgets none of its keys: room and client are further keys
-// of those, in flow style and in block style.
+// newStage starts a server with the room sale, and the relying party as a client
+// of it, both as the scenario wants them.
 func newStage(t *testing.T, party relyingParty, s scenario) *stage {
 	t.Helper()
 	settings := relyingPartySettings{
 		Address: freeAddress(t, "127.0.0.1"), Authority: newAuthority(t),
-		ClientID: "site", Secret: s.Secret, Patience: s.Patience,
-	}
-	if settings.Secret == "" {
-		settings.Secret = "siteSecretSiteSecretSiteSecret"
-	}
-	if settings.Patience == 0 {
-		settings.Patience = 2 * waitLimit
+		ClientID: "site", Secret: cmp.Or(s.Secret, "siteSecretSiteSecretSiteSecret"), Patience: cmp.Or(s.Patience, 2*waitLimit),
 	}
 	var client strings.Builder
 	fmt.Fprintf(&client, "id: %s\nroom: sale\nsecret_sha256: \"%x\"\n", settings.ClientID, sha256.Sum256([]byte(settings.Secret)))
 	fmt.Fprintf(&client, "redirect_uris: [%q]\npost_logout_redirect_uris: [%q]\n", settings.URL()+party.Callback, settings.URL()+"/goodbye")
-	client.WriteString(party.Client + "\n" + strings.ReplaceAll(s.Client, "{reinitiate}", party.Reinitiate))
+	fmt.Fprintf(&client, "transaction_ttl: %v\n", cmp.Or(s.TransactionTTL, settings.Patience))
+	client.WriteString(party.Client + "\n" + s.Client)
 	config := fmt.Sprintf("rooms: [{id: sale, name: Spring sale, %s}]\nclients:\n  -\n", s.Room)
 	for line := range strings.Lines(client.String()) {
 		config += "    " + line

@@ -10,19 +10,26 @@ import (
 	"time"
 )
 
-// deepLink is the page that visitors want to see. A relying party must bring
-// them back to it.
-const deepLink = "/deep/link?item=1"
+const (
+	// deepLink is the page that visitors want to see. A relying party must bring
+	// them back to it.
+	deepLink = "/deep/link?item=1"
+	// impatience is the time-out of a relying party that gives up before the line
+	// does, and longWait is longer than that by any clock that counts in seconds.
+	impatience = 3 * time.Second
+	longWait   = impatience + 1500*time.Millisecond
+)
 
 // A scenario is one thing that a visitor may live through at a relying party.
 type scenario struct {
 	Name   string
 	Room   string // keys of the room, in flow style
-	Client string // keys of the client, in block style; {reinitiate} is the relying party's
+	Client string // keys of the client, in block style
 	Secret string // of the client, or "" for a plain one
-	// Patience is the relying party's time-out, or 0 for more than a test takes.
-	Patience time.Duration
-	Play     func(t *testing.T, st *stage)
+	// Patience is the relying party's time-out, and TransactionTTL what the server
+	// is told of it. 0 is more than a test takes.
+	Patience, TransactionTTL time.Duration
+	Play                     func(t *testing.T, st *stage)
 }
 
 // scenarios are what every relying party has to live through.
@@ -38,6 +45,14 @@ func scenarios() []scenario {
 		{Name: "logging out lets the next visitor in", Room: "inlet: {kind: capacity, max: 1}", Play: leaveForTheNext},
 		{Name: "keys change between login and logout", Room: "inlet: {kind: capacity, max: 1}", Play: changeKeys},
 		{Name: "an error of the provider is shown and recovered from", Room: "inlet: {kind: open}", Play: recoverFromAnError},
+		{
+			Name: "a wait beyond the time-out starts the login afresh", Room: "inlet: {kind: manual}",
+			TransactionTTL: impatience, Patience: impatience, Play: outlastTheTimeout,
+		},
+		{
+			Name: "a login beyond the time-out fails and can be tried again", Room: "inlet: {kind: manual}",
+			TransactionTTL: 24 * time.Hour, Patience: impatience, Play: missTheTimeout,
+		},
 		{
 			Name: "a secret full of signs arrives as it is", Room: "inlet: {kind: open}",
 			Secret: "Signs+of/all=kinds%in%2Ba&secret:0123456789", Play: enterAtOnce,
@@ -89,6 +104,40 @@ func enterAfterAWait(t *testing.T, st *stage) {
 	if two := st.Inside(second, deepLink); two == one {
 		t.Errorf("two visitors are both %q", one)
 	}
+}
+
+// outlastTheTimeout never uses the login that the relying party has forgotten.
+func outlastTheTimeout(t *testing.T, st *stage) {
+	b := st.waitLong()
+	st.Serve(1)
+	b.Reloads()
+	st.Inside(b, "/")
+	if logins, answers := b.Visits(st.Issuer, "/authorize"), b.Codes; logins != 2 || answers != 1 {
+		t.Errorf("got %d logins and %d codes, want 2 and 1, after\n%s", logins, answers, b.Way())
+	}
+}
+
+// missTheTimeout shows what the scenario before is for.
+func missTheTimeout(t *testing.T, st *stage) {
+	b := st.waitLong()
+	st.Serve(1)
+	b.Reloads()
+	if _, _, in := shown(b.Page.body); in || "http://"+b.Page.from.Host != st.URL || !strings.Contains(b.Page.body, st.Late) {
+		t.Fatalf("the relying party should say %q, but the browser is at %s\nafter\n%s", st.Late, b, b.Way())
+	}
+	b.Goes(st.URL + deepLink)
+	st.Inside(b, deepLink)
+}
+
+// waitLong returns a browser that has waited for longer than the relying party
+// does. The first visitor of a room is served when the test says so.
+func (st *stage) waitLong() *plainBrowser {
+	st.t.Helper()
+	b, begun := st.NewBrowser(), time.Now()
+	b.Goes(st.URL + deepLink)
+	st.InLine(b)
+	eventually(st.t, "the relying party gives up", func() bool { return time.Since(begun) > longWait })
+	return b
 }
 
 func enterInTwoTabs(t *testing.T, st *stage) {

@@ -1,0 +1,40 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+)
+
+// TestAuthlibWithFlask uses the distribution's own interpreter, because its
+// packages are for no other.
+func TestAuthlibWithFlask(t *testing.T) {
+	t.Parallel()
+	const install = "apt-get install python3 python3-authlib python3-flask python3-requests"
+	python := program(t, "/usr/bin/python3", install)
+	if out, err := exec.CommandContext(t.Context(), python, "-c", "import authlib, flask, requests").CombinedOutput(); err != nil {
+		skipOrFail(t, "Authlib, Flask or Requests is not here: %s\n%s", install, out)
+	}
+	playScenarios(t, relyingParty{
+		Callback: "/callback",
+		Client:   `reinitiate_url: "{origin}/"`,
+		Refused:  "login_required",
+		Late:     "mismatching_state",
+		Start: func(t *testing.T, s relyingPartySettings) {
+			site := exec.Command(python, "testdata/authlib_site.py")
+			site.Env = append(os.Environ(),
+				"REQUESTS_CA_BUNDLE="+s.Authority.File,
+				"SITE_ADDRESS="+s.Address,
+				"SITE_URL="+s.URL(),
+				"SITE_ISSUER="+s.Issuer,
+				"SITE_CLIENT_ID="+s.ClientID,
+				"SITE_CLIENT_SECRET="+s.Secret,
+				"SITE_PATIENCE="+strconv.Itoa(int(s.Patience.Seconds())),
+			)
+			startProcess(t, s.Address, site)
+		},
+	})
+}
