@@ -49,6 +49,9 @@ func (s *web) public() http.Handler {
 
 	router := mux.NewRouter()
 	router.UseEncodedPath()
+	// RFC 9700 §4.11 and §4.12: the router would answer //path with a permanent
+	// redirect, a POST too, and to the host of an absolute request target.
+	router.SkipClean(true)
 	s.provider.Mount(router)
 	router.PathPrefix(s.base + "/static/").Handler(s.assets.Handler())
 	router.Path(s.base + "/healthz").HandlerFunc(alive)
