@@ -81,6 +81,11 @@ func TestDependenciesPointDownward(t *testing.T) {
 			"static", nil,
 			"assets are served by the standard library alone",
 		},
+		{
+			"e2e/albsim",
+			[]string{"github.com/go-jose/go-jose/v4"},
+			"a relying party that shares no code with the provider shares none of its mistakes",
+		},
 	} {
 		t.Run(row.pkg, func(t *testing.T) {
 			pkg, ok := packages[module+"/"+row.pkg]

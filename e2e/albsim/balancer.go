@@ -92,9 +92,12 @@ func (lb *LoadBalancer) authenticate(w http.ResponseWriter, r *http.Request) {
 	}
 	var query strings.Builder
 	for _, p := range append([]Param{
-		{"client_id", lb.config.ClientID}, {"redirect_uri", redirectURI(r)}, {"response_type", "code"},
+		{"client_id", lb.config.ClientID},
+		{"redirect_uri", redirectURI(r)},
+		{"response_type", "code"},
 		// Assumption: a space between scopes becomes a plus sign.
-		{"scope", lb.config.Scope}, {"state", state},
+		{"scope", lb.config.Scope},
+		{"state", state},
 	}, lb.config.AuthenticationRequestExtraParams...) {
 		if query.Len() > 0 {
 			query.WriteByte('&')

@@ -17,7 +17,7 @@ import (
 // The headers by which the target learns who the visitor is.
 const (
 	headerPrefix      = "x-amzn-oidc-"
-	headerAccessToken = "X-Amzn-Oidc-Accesstoken"
+	headerAccessToken = "X-Amzn-Oidc-Accesstoken" //nolint:gosec // The name of a header.
 	headerIdentity    = "X-Amzn-Oidc-Identity"
 	headerData        = "X-Amzn-Oidc-Data"
 )

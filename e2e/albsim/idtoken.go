@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -65,15 +66,7 @@ func (lb *LoadBalancer) isAudience(aud json.RawMessage) bool {
 		return one == lb.config.ClientID
 	}
 	var several []string
-	if !lb.config.AcceptAudienceList || json.Unmarshal(aud, &several) != nil {
-		return false
-	}
-	for _, one := range several {
-		if one == lb.config.ClientID {
-			return true
-		}
-	}
-	return false
+	return lb.config.AcceptAudienceList && json.Unmarshal(aud, &several) == nil && slices.Contains(several, lb.config.ClientID)
 }
 
 // verify checks the signature against the keys that discovery leads to.

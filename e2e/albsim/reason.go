@@ -14,7 +14,7 @@ const (
 	AuthInvalidAWSALBAuthNonce       Reason = "AuthInvalidAWSALBAuthNonce"
 	AuthInvalidCookie                Reason = "AuthInvalidCookie"
 	AuthInvalidGrantError            Reason = "AuthInvalidGrantError"
-	AuthInvalidIDToken               Reason = "AuthInvalidIdToken"
+	AuthInvalidIDToken               Reason = "AuthInvalidIdToken" //nolint:gosec // No credential, but a word of a log.
 	AuthInvalidStateParam            Reason = "AuthInvalidStateParam"
 	AuthInvalidTokenResponse         Reason = "AuthInvalidTokenResponse"
 	AuthInvalidUserinfoResponse      Reason = "AuthInvalidUserinfoResponse"
@@ -22,8 +22,8 @@ const (
 	AuthMissingCodeParam             Reason = "AuthMissingCodeParam"
 	AuthMissingHostHeader            Reason = "AuthMissingHostHeader"
 	AuthMissingStateParam            Reason = "AuthMissingStateParam"
-	AuthTokenEpRequestFailed         Reason = "AuthTokenEpRequestFailed"
-	AuthTokenEpRequestTimeout        Reason = "AuthTokenEpRequestTimeout"
+	AuthTokenEpRequestFailed         Reason = "AuthTokenEpRequestFailed"  //nolint:gosec // As above.
+	AuthTokenEpRequestTimeout        Reason = "AuthTokenEpRequestTimeout" //nolint:gosec // As above.
 	AuthUserinfoEpRequestFailed      Reason = "AuthUserinfoEpRequestFailed"
 	AuthUserinfoEpRequestTimeout     Reason = "AuthUserinfoEpRequestTimeout"
 	AuthUserinfoResponseSizeExceeded Reason = "AuthUserinfoResponseSizeExceeded"

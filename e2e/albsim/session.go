@@ -48,7 +48,7 @@ func (lb *LoadBalancer) setSession(w http.ResponseWriter, s session) error {
 	}
 	for i := 0; sealed != ""; i++ {
 		size := min(shardSize, len(sealed))
-		http.SetCookie(w, &http.Cookie{
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // SameSite=None is what the real one sets.
 			Name: lb.shardName(i), Value: sealed[:size], Path: "/", Expires: lb.config.Now().Add(cookieLife),
 			Secure: true, HttpOnly: true, SameSite: http.SameSiteNoneMode,
 		})
