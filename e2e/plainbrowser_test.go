@@ -66,7 +66,14 @@ func (b *plainBrowser) NewTab() *plainBrowser {
 // read.
 func (b *plainBrowser) Goes(address string) {
 	b.t.Helper()
-	b.follow(http.MethodGet, address, nil)
+	if err := b.Tries(address); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Tries does the same from any goroutine, and returns what stopped it.
+func (b *plainBrowser) Tries(address string) error {
+	return b.follow(http.MethodGet, address, nil)
 }
 
 // Waits lets the page reload itself until it no longer wants to.
@@ -106,7 +113,9 @@ func (b *plainBrowser) Presses() {
 	if !ok {
 		b.t.Fatalf("there is no button on %s", b)
 	}
-	b.follow(http.MethodPost, address.String(), fields)
+	if err := b.follow(http.MethodPost, address.String(), fields); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // Forgets drops the cookies of a site, as a browser does when they have run out.
@@ -167,10 +176,12 @@ func (b *plainBrowser) Way() string {
 }
 
 // follow sends a request and whatever it leads to.
-func (b *plainBrowser) follow(method, address string, form url.Values) {
-	b.t.Helper()
+func (b *plainBrowser) follow(method, address string, form url.Values) error {
 	for range maxHops {
-		b.Page = b.send(method, address, form)
+		var err error
+		if b.Page, err = b.send(method, address, form); err != nil {
+			return err
+		}
 		if b.Page.location != nil {
 			// Other codes than 307 and 308 turn into GET, as in browsers.
 			if b.Page.status != http.StatusTemporaryRedirect && b.Page.status != http.StatusPermanentRedirect {
@@ -187,21 +198,20 @@ func (b *plainBrowser) follow(method, address string, form url.Values) {
 			method, address, form = http.MethodPost, action.String(), fields
 			continue
 		}
-		return
+		return nil
 	}
-	b.t.Fatalf("more than %d redirects, the last of them\n%s", maxHops, b.Way())
+	return fmt.Errorf("more than %d redirects, the last of them\n%s", maxHops, b.Way())
 }
 
 // send sends one request as a navigation does.
-func (b *plainBrowser) send(method, address string, form url.Values) reply {
-	b.t.Helper()
+func (b *plainBrowser) send(method, address string, form url.Values) (reply, error) {
 	var body io.Reader
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
 	r, err := http.NewRequestWithContext(b.t.Context(), method, address, body)
 	if err != nil {
-		b.t.Fatal(err)
+		return reply{}, err
 	}
 	if b.Rewrite != nil {
 		b.Rewrite(r.URL)
@@ -218,11 +228,7 @@ func (b *plainBrowser) send(method, address string, form url.Values) reply {
 		b.Codes++
 	}
 	b.Trail = append(b.Trail, method+" "+r.URL.Host+r.URL.Path)
-	got, err := answers(b.http, r)
-	if err != nil {
-		b.t.Fatalf("%s %s%s: %v", method, r.URL.Host, r.URL.Path, err)
-	}
-	return got
+	return answers(b.http, r)
 }
 
 // reload returns after how long the page is to be loaded again, and from where.
@@ -233,11 +239,11 @@ func (b *plainBrowser) reload() (after time.Duration, address string, ok bool) {
 	}
 	seconds, err := strconv.Atoi(match[1])
 	if err != nil {
-		b.t.Fatal(err)
+		return 0, "", false
 	}
 	at, err := b.Page.from.Parse(match[2])
 	if err != nil {
-		b.t.Fatal(err)
+		return 0, "", false
 	}
 	return time.Duration(seconds) * time.Second, at.String(), true
 }
@@ -250,7 +256,7 @@ func (b *plainBrowser) form() (action *url.URL, fields url.Values, ok bool) {
 	}
 	action, err := b.Page.from.Parse(html.UnescapeString(forms[0][1]))
 	if err != nil {
-		b.t.Fatal(err)
+		return nil, nil, false
 	}
 	fields = make(url.Values)
 	for _, field := range fieldOnPage.FindAllStringSubmatch(forms[0][2], -1) {

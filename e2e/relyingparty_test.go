@@ -52,6 +52,9 @@ type relyingPartySettings struct {
 	Secret    string
 	// Patience is how long a login may take, in whole seconds.
 	Patience time.Duration
+	// Refreshes says to keep the session alive by refresh tokens. Otherwise it
+	// ends with the ID token.
+	Refreshes bool
 }
 
 // URL returns the base URL of the relying party.
@@ -72,7 +75,8 @@ func newStage(t *testing.T, party relyingParty, s scenario) *stage {
 	t.Helper()
 	settings := relyingPartySettings{
 		Address: freeAddress(t, "127.0.0.1"), Authority: newAuthority(t),
-		ClientID: "site", Secret: cmp.Or(s.Secret, "siteSecretSiteSecretSiteSecret"), Patience: cmp.Or(s.Patience, 2*waitLimit),
+		ClientID: "site", Secret: cmp.Or(s.Secret, "siteSecretSiteSecretSiteSecret"),
+		Patience: cmp.Or(s.Patience, 2*waitLimit), Refreshes: s.Refreshes,
 	}
 	var client strings.Builder
 	fmt.Fprintf(&client, "id: %s\nroom: sale\nsecret_sha256: \"%x\"\n", settings.ClientID, sha256.Sum256([]byte(settings.Secret)))

@@ -3,9 +3,11 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -29,7 +31,10 @@ type scenario struct {
 	// Patience is the relying party's time-out, and TransactionTTL what the server
 	// is told of it. 0 is more than a test takes.
 	Patience, TransactionTTL time.Duration
-	Play                     func(t *testing.T, st *stage)
+	// Refreshes makes the relying party keep its session alive by refresh tokens,
+	// instead of ending it with the first access token.
+	Refreshes bool
+	Play      func(t *testing.T, st *stage)
 }
 
 // scenarios are what every relying party has to live through.
@@ -39,9 +44,14 @@ func scenarios() []scenario {
 		{Name: "a visitor waits and gets in", Room: "inlet: {kind: manual}", Play: enterAfterAWait},
 		{Name: "two tabs wait at one place and both get in", Room: "inlet: {kind: manual}", Play: enterInTwoTabs},
 		{
-			Name: "logins are silent until the visit has ended", Room: "inlet: {kind: manual}, session_ttl: 8s",
+			Name: "logins are silent until the visit has ended", Room: "inlet: {kind: manual}, session_ttl: 6s",
 			Client: "access_token_ttl: 2s", Play: returnUntilTheEnd,
 		},
+		{
+			Name: "refresh tokens keep a visit for as long as the room allows", Room: "inlet: {kind: manual}, session_ttl: 4s, session_max: 9s",
+			Client: "access_token_ttl: 2s\nrefresh: always", Refreshes: true, Play: refreshUntilTheEnd,
+		},
+		{Name: "five requests at once all log in again", Room: "inlet: {kind: manual}", Play: returnAllAtOnce},
 		{Name: "logging out lets the next visitor in", Room: "inlet: {kind: capacity, max: 1}", Play: leaveForTheNext},
 		{Name: "keys change between login and logout", Room: "inlet: {kind: capacity, max: 1}", Play: changeKeys},
 		{Name: "an error of the provider is shown and recovered from", Room: "inlet: {kind: open}", Play: recoverFromAnError},
@@ -195,6 +205,66 @@ func returnUntilTheEnd(t *testing.T, st *stage) {
 	b.Reloads()
 	if again := st.Inside(b, deepLink); again == who {
 		t.Errorf("another visit is the same user %q", who)
+	}
+}
+
+// refreshUntilTheEnd outlives the visit's first end without another login.
+func refreshUntilTheEnd(t *testing.T, st *stage) {
+	b := st.NewBrowser()
+	b.Goes(st.URL + deepLink)
+	st.InLine(b)
+	st.Serve(1)
+	admitted := time.Now()
+	b.Reloads()
+	who := st.Inside(b, deepLink)
+	var inside time.Duration // for how long, at least
+	eventually(t, "the visit ends", func() bool {
+		asked := time.Now()
+		b.Goes(st.URL + deepLink)
+		if "http://"+b.Page.from.Host != st.URL {
+			return true
+		}
+		if again := st.Inside(b, deepLink); again != who {
+			t.Fatalf("refreshing made %q of %q", again, who)
+		}
+		inside = asked.Sub(admitted)
+		return false
+	})
+	if inside <= 6*time.Second { // 2 s more than without
+		t.Errorf("the visit was over after %v", inside)
+	}
+	if got := b.Visits(st.Issuer, "/authorize"); got != 2 {
+		t.Errorf("got %d visits at /authorize, want one to enter and one after the end", got)
+	}
+	if got := b.Title(); !strings.HasPrefix(got, visitEnded) {
+		t.Errorf("the page is titled %q, want %q: %s", got, visitEnded, b)
+	}
+}
+
+// returnAllAtOnce is what a page with pictures does when the relying party's
+// session has ended.
+func returnAllAtOnce(t *testing.T, st *stage) {
+	b := st.NewBrowser()
+	b.Goes(st.URL + deepLink)
+	st.InLine(b)
+	st.Serve(1)
+	b.Reloads()
+	who := st.Inside(b, deepLink)
+	b.Forgets(st.URL)
+	var tabs sync.WaitGroup
+	for i := range 5 {
+		path, tab := fmt.Sprintf("/part/%d", i), b.NewTab()
+		tabs.Go(func() {
+			if err := tab.Tries(st.URL + path); err != nil {
+				t.Error(err)
+			} else if again, at, _ := shown(tab.Page.body); again != who || at != path {
+				t.Errorf("%s: got %q at %q, want %q: %s", path, again, at, who, tab)
+			}
+		})
+	}
+	tabs.Wait()
+	if got := st.Metric(`anteroom_room_dealt_total{room="sale"}`); got != 1 {
+		t.Errorf("got %d places dealt, want 1", got)
 	}
 }
 

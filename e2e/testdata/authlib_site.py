@@ -42,6 +42,7 @@ class Registry(OAuth):
 
 
 URL = os.environ["SITE_URL"]
+REFRESHES = os.environ["SITE_REFRESHES"] == "true"
 
 app = Flask(__name__)
 app.secret_key = secrets.token_bytes(32)
@@ -54,15 +55,37 @@ provider = Registry(app, cache=Logins()).register(
 )
 
 
+def remember(token):
+    session["until"] = token["expires_at"]
+    session["id_token"] = token["id_token"]
+    if REFRESHES:
+        session["refresh_token"] = token["refresh_token"]
+
+
+def refreshed():
+    """Tells whether the visit goes on by the refresh token."""
+    if "refresh_token" not in session:
+        return False
+    try:
+        remember(
+            provider.fetch_access_token(
+                grant_type="refresh_token",
+                refresh_token=session.pop("refresh_token"),
+            )
+        )
+    except OAuthError:
+        return False
+    return True
+
+
 @app.route("/callback")
 def callback():
     try:
         token = provider.authorize_access_token()
     except OAuthError as error:
         return f"<!doctype html><title>Problem</title><p>{escape(error)}</p>", 400
+    remember(token)
     session["who"] = token["userinfo"]["sub"]
-    session["until"] = token["userinfo"]["exp"]
-    session["id_token"] = token["id_token"]
     return redirect(session.pop("target " + request.args["state"], "/"))
 
 
@@ -83,7 +106,7 @@ def goodbye():
 @app.route("/<path:path>")
 def page(path):
     target = request.full_path.rstrip("?")
-    if session.get("until", 0) <= time.time():
+    if session.get("until", 0) <= time.time() and not refreshed():
         state = secrets.token_urlsafe()
         session["target " + state] = target
         return provider.authorize_redirect(URL + "/callback", state=state)
