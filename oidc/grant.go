@@ -103,15 +103,7 @@ func (p *Provider) tokens(ctx context.Context, g grantee, nonce string) (any, *E
 	if !g.visitor.Expires.After(now) {
 		return nil, badGrant("The visit is over.", nil)
 	}
-	// Times on the wire are whole seconds, and the visit's end is rounded up: a
-	// client whose own session ends with its tokens comes back when the visit is
-	// over, and not within its last second, for a login of no length.
-	const roundUp = time.Second - 1
-	life := min(g.client.AccessTokenTTL, g.visitor.Expires.Sub(now)+roundUp)
-	expires := now.Add(g.client.AccessTokenTTL)
-	if end := g.visitor.Expires.Add(roundUp).Truncate(time.Second); end.Before(expires) {
-		expires = end
-	}
+	life, expires := g.life(now)
 	h := handle{
 		client:     g.client.mark(),
 		subject:    g.visitor.Subject,
@@ -141,6 +133,22 @@ func (p *Provider) tokens(ctx context.Context, g grantee, nonce string) (any, *E
 		return nil, unavailable(err)
 	}
 	return response, nil
+}
+
+// life returns how long tokens of the grant made now last, in whole seconds, and
+// when they end.
+//
+// Times on the wire are whole seconds, and the visit's end is rounded up: a
+// client whose own session ends with its tokens comes back when the visit is
+// over, and not within its last second, for a login of no length.
+func (g grantee) life(now time.Time) (life time.Duration, expires time.Time) {
+	const roundUp = time.Second - 1
+	life = min(g.client.AccessTokenTTL, g.visitor.Expires.Sub(now)+roundUp).Truncate(time.Second)
+	expires = now.Add(g.client.AccessTokenTTL)
+	if end := g.visitor.Expires.Add(roundUp).Truncate(time.Second); end.Before(expires) {
+		expires = end
+	}
+	return life, expires
 }
 
 // userClaims is what the userinfo endpoint says of a visitor, to which the

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 )
 
 // Implicit flow (OpenID Connect Core 1.0 §3.2), with an ID token alone and by a
@@ -57,11 +56,11 @@ func (p *Provider) frontToken(ctx context.Context, login *Login, secret string) 
 		return "", fmt.Errorf("decode an inner code: %w", err)
 	}
 	now := p.queue.Now()
-	life := min(client.AccessTokenTTL, redemption.Visitor.Expires.Sub(now)).Truncate(time.Second)
-	if life < time.Second {
+	g := grantee{client, redemption.Visitor, redemption.Grant, false, payload.pseudonym}
+	if !g.visitor.Expires.After(now) {
 		return "", fmt.Errorf("the visit is over: %w", ErrNoVisitor)
 	}
-	g := grantee{client, redemption.Visitor, redemption.Grant, false, payload.pseudonym}
+	_, expires := g.life(now)
 	// There is no access token, so there is no at_hash (§3.2.2.10).
-	return p.signIDToken(ctx, g, payload.nonce, "", now, now.Add(life))
+	return p.signIDToken(ctx, g, payload.nonce, "", now, expires)
 }

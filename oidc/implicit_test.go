@@ -139,6 +139,28 @@ func TestIDTokenCountsAsALogin(t *testing.T) {
 	}
 }
 
+// A site whose session ends with its ID token came back within the visit's last
+// second and was refused: its visitor was told that the link had been used.
+func TestIDTokenLastsUntilTheVisitIsOver(t *testing.T) {
+	w := newWorld(t)
+	w.line.sleep(300 * time.Millisecond)
+	b := w.newBrowser()
+	b.ask(front())
+	end := w.line.Now().Add(time.Hour)
+	w.line.sleep(time.Hour - 1700*time.Millisecond)
+	for range 2 {
+		got := b.ask(front())
+		token := got.values.Get("id_token")
+		if token == "" {
+			t.Fatalf("answer %v, page %s", got.values, got.last.body)
+		}
+		if exp := time.Unix(int64(claims(t, token)["exp"].(float64)), 0); exp.Before(end) || exp.Sub(end) >= time.Second {
+			t.Errorf("the ID token ends at %v, want the second in which the visit ends at %v to be over", exp, end)
+		}
+		w.line.sleep(time.Second)
+	}
+}
+
 func TestIDTokenWithoutAnswerFromTheLine(t *testing.T) {
 	w := newWorld(t)
 	b := w.newBrowser()
