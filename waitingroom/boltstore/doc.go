@@ -4,10 +4,11 @@
 //
 // # Writing
 //
-// One goroutine commits, one batch after the other, without a timer: it takes
-// all verbs that are queued, runs them in one transaction, commits with one
-// fsync, and replies to all. Meanwhile the next batch gathers, so batches grow
-// with the load and a lonely verb waits for nobody. Each verb runs on a copy of
+// One goroutine commits, one batch after the other, without a timer: it lets all
+// who are ready to run go first, takes all verbs that are queued then, runs them
+// in one transaction, commits with one fsync, and replies to all. Meanwhile the
+// next batch gathers, so batches grow with the load and a lonely verb waits for
+// nobody. Each verb runs on a copy of
 // its room's record, which is published after the commit; nothing uncommitted
 // is ever seen. A batch that changed nothing is not committed.
 //
