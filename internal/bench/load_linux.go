@@ -16,7 +16,8 @@ import (
 // maxAnswer bounds an answer under load, in bytes.
 const maxAnswer = 8 << 10
 
-// A generator sends one request over and over, on connections that stay open.
+// A generator sends one request over and over, or holds dialogs, on connections
+// that stay open.
 //
 // It never sleeps: it asks the kernel for answers in a loop. Waking a generator
 // that sleeps is work done in the server's write, and the more of it the slower
@@ -29,9 +30,11 @@ type generator struct {
 	lines   map[int32]*connection
 }
 
-// A connection is a socket and what has come in of an answer.
+// A connection is a socket, the dialog that is held on it, if any, and what has
+// come in of an answer.
 type connection struct {
 	socket int
+	dialog dialog
 	n      int
 	in     [maxAnswer]byte
 }
@@ -100,18 +103,21 @@ func (g *generator) send(n int) (time.Duration, error) {
 	}
 	events := make([]unix.EpollEvent, len(g.lines))
 	for unanswered > 0 {
-		ready, err := unix.EpollWait(g.poll, events, 0)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return 0, os.NewSyscallError("epoll_wait", err)
+		ready, err := g.ready(events)
+		if err != nil {
+			return 0, err
 		}
-		for _, event := range events[:max(0, ready)] {
+		for _, event := range ready {
 			c := g.lines[event.Fd]
-			whole, err := c.read()
+			answer, err := c.read()
 			if err != nil {
 				return 0, err
 			}
-			if !whole {
+			if answer == nil {
 				continue
+			}
+			if !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 ")) {
+				return 0, fmt.Errorf("the server answers %q", answer)
 			}
 			unanswered--
 			if unsent == 0 {
@@ -129,6 +135,73 @@ func (g *generator) send(n int) (time.Duration, error) {
 	return time.Since(begin), nil
 }
 
+// ready returns the events that there are, which may be none.
+func (g *generator) ready(events []unix.EpollEvent) ([]unix.EpollEvent, error) {
+	n, err := unix.EpollWait(g.poll, events, 0)
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return nil, os.NewSyscallError("epoll_wait", err)
+	}
+	return events[:max(0, n)], nil
+}
+
+// hold holds n dialogs, one at a time on each connection. The next one that is due
+// comes from begin, which returns nil if that is in the future.
+func (g *generator) hold(n int, begin func() dialog) error {
+	start := time.Now()
+	var idle []*connection
+	for _, c := range g.lines {
+		idle = append(idle, c)
+	}
+	events := make([]unix.EpollEvent, len(g.lines))
+	for begun, ended := 0, 0; ended < n; {
+		for ; begun < n && len(idle) > 0; begun++ {
+			next := begin()
+			if next == nil {
+				break
+			}
+			c := idle[len(idle)-1]
+			c.dialog, idle = next, idle[:len(idle)-1]
+			if _, err := c.converse(nil); err != nil {
+				return err
+			}
+		}
+		ready, err := g.ready(events)
+		if err != nil {
+			return err
+		}
+		for _, event := range ready {
+			c := g.lines[event.Fd]
+			answer, err := c.read()
+			if err != nil {
+				return err
+			}
+			if answer == nil {
+				continue
+			}
+			over, err := c.converse(answer)
+			if err != nil {
+				return err
+			}
+			if over {
+				ended, idle = ended+1, append(idle, c)
+			}
+		}
+		if time.Since(start) > exchangeLimit {
+			return fmt.Errorf("%d of %d dialogs are still going on after %s", n-ended, n, exchangeLimit)
+		}
+	}
+	return nil
+}
+
+// converse sends what the dialog answers to an answer, if it isn't over.
+func (c *connection) converse(answer []byte) (over bool, err error) {
+	request, err := c.dialog.next(answer)
+	if err != nil || request == nil {
+		return true, err
+	}
+	return false, c.write(request)
+}
+
 // write sends a request, which always fits into the socket's buffer.
 func (c *connection) write(request []byte) error {
 	n, err := unix.Write(c.socket, request)
@@ -141,22 +214,23 @@ func (c *connection) write(request []byte) error {
 	return nil
 }
 
-// read reads what has come in and reports whether the answer is whole.
-func (c *connection) read() (whole bool, err error) {
+// read reads what has come in. It returns the answer once that is whole, until
+// the next call.
+func (c *connection) read() (answer []byte, err error) {
 	n, err := unix.Read(c.socket, c.in[c.n:])
 	if err != nil {
-		return false, os.NewSyscallError("read", err)
+		return nil, os.NewSyscallError("read", err)
 	}
 	if n == 0 {
-		return false, fmt.Errorf("the server closed a connection after %q", c.in[:c.n])
+		return nil, fmt.Errorf("the server closed a connection after %q", c.in[:c.n])
 	}
 	c.n += n
 	size, err := answerSize(c.in[:c.n])
 	if err != nil || size == 0 || c.n < size {
-		return false, err
+		return nil, err
 	}
 	c.n = 0
-	return true, nil
+	return c.in[:size], nil
 }
 
 // answerSize returns how long an answer is of which the beginning is known, or 0
@@ -168,9 +242,6 @@ func answerSize(begin []byte) (int, error) {
 			return 0, fmt.Errorf("the head of an answer is longer than %d bytes", maxAnswer)
 		}
 		return 0, nil
-	}
-	if !bytes.HasPrefix(head, []byte("HTTP/1.1 200 ")) {
-		return 0, fmt.Errorf("the server answers %q", begin)
 	}
 	_, value, ok := bytes.Cut(head, []byte("\r\nContent-Length: "))
 	if !ok {

@@ -15,6 +15,8 @@ var errLinux = errors.New("measuring needs Linux")
 
 func pinProcess(int) error { return errLinux }
 
+func onServerCore(func() error) (time.Duration, error) { return 0, errLinux }
+
 func startOn(int, *exec.Cmd) error { return errLinux }
 
 func dieWithParent() *syscall.SysProcAttr { return nil }
@@ -24,5 +26,7 @@ type generator struct{}
 func dial(context.Context, string, int, string) (*generator, error) { return nil, errLinux }
 
 func (*generator) send(int) (time.Duration, error) { return 0, errLinux }
+
+func (*generator) hold(int, func() dialog) error { return errLinux }
 
 func (*generator) close() error { return nil }

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,6 +38,42 @@ func pinProcess(core int) error {
 		}
 	}
 	return nil
+}
+
+// onServerCore runs f where a server runs, beside a core that is as busy as the
+// generator's, and returns the CPU time that it used. Two cores may be one to the
+// machine below, and then they slow each other down.
+func onServerCore(f func() error) (used time.Duration, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	var over atomic.Bool
+	busy := make(chan error)
+	go func() {
+		runtime.LockOSThread() // For good: the thread ends with this.
+		busy <- pin(0, loadCore)
+		for !over.Load() { // Being busy is the purpose.
+		}
+	}()
+	defer over.Store(true)
+	if err := errors.Join(<-busy, pin(0, serverCore)); err != nil {
+		return 0, err
+	}
+	before, err := threadCPU()
+	if err == nil {
+		err = f()
+	}
+	after, err2 := threadCPU()
+	return after - before, errors.Join(err, err2, pin(0, loadCore))
+}
+
+// threadCPU returns the CPU time that the calling thread has used.
+func threadCPU() (time.Duration, error) {
+	var used unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &used); err != nil {
+		return 0, os.NewSyscallError("clock_gettime", err)
+	}
+	return time.Duration(used.Nano()), nil
 }
 
 // startOn starts a command on a core: a child inherits the affinity of the
