@@ -65,6 +65,7 @@ func TestApacheWithModAuthOpenIDC(t *testing.T) {
 		Refused:  "login_required",
 		Late:     "This is due to a timeout",
 		Cannot: map[string]string{
+			"pictures take no place and log in silently later": "it begins no login for parts of a page, but answers 401 by itself",
 			"refresh tokens keep a visit for as long as the room allows": "when the end has come and refreshing fails, 2.4.12 ignores that " +
 				"or, with logout_on_error, shows that the visitor is logged out but passes the request on to the site",
 		},

@@ -40,6 +40,9 @@ type plainBrowser struct {
 	// Codes counts those that brought a code.
 	Trail []string
 	Codes int
+	// Dest is what the tab loads things for: "document", or "image" and the like
+	// for a part of a page.
+	Dest string
 	// Rewrite, if set, changes each address before it is loaded.
 	Rewrite func(*url.URL)
 }
@@ -51,7 +54,7 @@ func newPlainBrowser(t *testing.T, a *authority) *plainBrowser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &plainBrowser{t: t, http: &http.Client{
+	return &plainBrowser{t: t, Dest: "document", http: &http.Client{
 		Transport: a.Transport(), Jar: jar, Timeout: actionLimit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -59,7 +62,7 @@ func newPlainBrowser(t *testing.T, a *authority) *plainBrowser {
 
 // NewTab returns another tab of the same browser: it has the same cookies.
 func (b *plainBrowser) NewTab() *plainBrowser {
-	return &plainBrowser{t: b.t, http: b.http}
+	return &plainBrowser{t: b.t, Dest: "document", http: b.http}
 }
 
 // Goes loads an address and follows where it leads, to a page that wants to be
@@ -203,7 +206,7 @@ func (b *plainBrowser) follow(method, address string, form url.Values) error {
 	return fmt.Errorf("more than %d redirects, the last of them\n%s", maxHops, b.Way())
 }
 
-// send sends one request as a navigation does.
+// send sends one request.
 func (b *plainBrowser) send(method, address string, form url.Values) (reply, error) {
 	var body io.Reader
 	if form != nil {
@@ -218,8 +221,12 @@ func (b *plainBrowser) send(method, address string, form url.Values) (reply, err
 	}
 	r.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
 	r.Header.Set("User-Agent", "Mozilla/5.0 (plain)")
-	r.Header.Set("Sec-Fetch-Dest", "document")
-	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Dest", b.Dest)
+	if b.Dest == "document" {
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+	} else {
+		r.Header.Set("Sec-Fetch-Mode", "no-cors")
+	}
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Origin", "null") // The page has Referrer-Policy: no-referrer.

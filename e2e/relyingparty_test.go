@@ -121,6 +121,16 @@ func (st *stage) InLine(b *plainBrowser) int64 {
 	return position
 }
 
+// Says fails the test unless the browser is at a page of the relying party that
+// lets nobody in and says something.
+func (st *stage) Says(b *plainBrowser, text string) {
+	st.t.Helper()
+	_, _, in := shown(b.Page.body)
+	if in || "http://"+b.Page.from.Host != st.URL || !strings.Contains(b.Page.body, text) {
+		st.t.Fatalf("the relying party should say %q, but the browser is at %s\nafter\n%s", text, b, b.Way())
+	}
+}
+
 // Run runs a command of the program under test against the server.
 func (st *stage) Run(args ...string) {
 	st.t.Helper()
