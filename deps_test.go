@@ -73,6 +73,11 @@ func TestDependenciesPointDownward(t *testing.T) {
 			"a configuration can be read and checked without any of the parts that it is for",
 		},
 		{
+			"internal/onboard",
+			[]string{"internal/config", "oidc/claims", "github.com/go-jose/go-jose/v4", "go.yaml.in/yaml/v3"},
+			"it looks at a server from outside, as a relying party does, and shares nothing with it but the configuration",
+		},
+		{
 			"templates",
 			[]string{"static"},
 			"pages know the names of their assets, and are otherwise html/template alone",

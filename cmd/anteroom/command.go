@@ -42,6 +42,7 @@ func commands() []command {
 		configCheckCommand(),
 		configExampleCommand(),
 		clientNewCommand(),
+		clientCheckCommand(),
 		roomListCommand(),
 		roomShowCommand(),
 		roomServeCommand(),

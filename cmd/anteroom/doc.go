@@ -4,7 +4,7 @@
 //	anteroom demo                    shows all of it on this machine
 //	anteroom serve --config FILE     runs the server
 //	anteroom config check|example    checks a configuration, or gives one to start from
-//	anteroom client new              makes a relying party's secret and configuration
+//	anteroom client new|check        makes a relying party's configuration, and tests it
 //	anteroom room list|show|serve|reset
 //	                                 watches and moves the lines of a running server
 //	anteroom keys list|rotate        shows and rotates the signing keys of a running server
