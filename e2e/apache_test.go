@@ -40,6 +40,7 @@ OIDCCryptoPassphrase "only this test knows"
 OIDCRemoteUserClaim sub
 OIDCSessionMaxDuration 0
 OIDCStateTimeout {{.Seconds}}
+OIDCPKCEMethod S256
 
 ProxyPass / {{.Site}}/
 <Location />
@@ -55,7 +56,7 @@ ProxyPass / {{.Site}}/
 func TestApacheWithModAuthOpenIDC(t *testing.T) {
 	t.Parallel()
 	const install = "apt-get install apache2 libapache2-mod-auth-openidc"
-	apache := program(t, "apache2", install)
+	apache := program(t, "/usr/sbin/apache2", install)
 	if _, err := os.Stat(apacheModules + "/mod_auth_openidc.so"); err != nil {
 		skipOrFail(t, "mod_auth_openidc is not here: %s", install)
 	}
