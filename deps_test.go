@@ -91,6 +91,11 @@ func TestDependenciesPointDownward(t *testing.T) {
 			[]string{"github.com/go-jose/go-jose/v4"},
 			"a relying party that shares no code with the provider shares none of its mistakes",
 		},
+		{
+			"e2e/cognitosim",
+			[]string{"github.com/go-jose/go-jose/v4"},
+			"as for e2e/albsim",
+		},
 	} {
 		t.Run(row.pkg, func(t *testing.T) {
 			pkg, ok := packages[module+"/"+row.pkg]

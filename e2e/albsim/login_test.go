@@ -21,7 +21,7 @@ import (
 )
 
 // keysOfALB are the keys of a client that is a load balancer.
-const keysOfALB = `refresh: always, transaction_ttl: 15m, reinitiate_url: "{origin}/"`
+const keysOfALB = "preset: alb"
 
 // Whatever the real load balancer does where nobody knows, the visitor gets in and
 // back to where the way began.
