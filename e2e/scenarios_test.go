@@ -41,6 +41,7 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		{Name: "an open room is not even seen", Room: "inlet: {kind: open}", Play: enterAtOnce},
+		{Name: "client check finds no fault", Room: "inlet: {kind: open}", Play: checkTheClient},
 		{Name: "a visitor waits and gets in", Room: "inlet: {kind: manual}", Play: enterAfterAWait},
 		{Name: "two tabs wait at one place and both get in", Room: "inlet: {kind: manual}", Play: enterInTwoTabs},
 		{
@@ -94,6 +95,10 @@ func enterAtOnce(t *testing.T, st *stage) {
 	if got := b.Visits(st.Issuer, "/authorize"); got != 1 {
 		t.Errorf("got %d visits at /authorize, want 1", got)
 	}
+}
+
+func checkTheClient(_ *testing.T, st *stage) {
+	st.Run("client", "check", "site", "--ca-file", st.authority.File)
 }
 
 func enterAfterAWait(t *testing.T, st *stage) {
