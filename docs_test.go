@@ -2,6 +2,7 @@ package anteroom_test
 
 import (
 	"bytes"
+	"fmt"
 	"go/parser"
 	"go/token"
 	"io"
@@ -315,4 +316,42 @@ func headings(text string) []string {
 		anchors = append(anchors, anchor.String())
 	}
 	return anchors
+}
+
+// TestEveryPresetHasAPage ties each kind of relying party to the page that says how
+// to connect it, and that page to what the preset sets and the command prints.
+func TestEveryPresetHasAPage(t *testing.T) {
+	all := documents(t)
+	for _, preset := range config.Presets() {
+		page := "docs/clients/" + string(preset.Preset) + ".md"
+		text, ok := all[page]
+		if !ok {
+			t.Errorf("%s does not exist", page)
+			continue
+		}
+		for _, document := range []string{"README.md", "docs/README.md", "docs/clients/generic.md"} {
+			if link := path.Base(page) + ")"; document != page && !strings.Contains(all[document], link) {
+				t.Errorf("%s does not link to %s", document, page)
+			}
+		}
+		wanted := []string{"anteroom client new", "## On this side", "## On the other side", "## Logging out"}
+		if preset.Preset != config.PresetGeneric {
+			wanted = append(wanted, "--preset "+string(preset.Preset)+" ", "## What visitors see", "## Known limits")
+		}
+		if preset.ReinitiateURL != "" {
+			wanted = append(wanted, "| `"+preset.ReinitiateURL+"` |")
+		}
+		for name, value := range preset.Claims {
+			form := fmt.Sprintf("%s: %v", name, value)
+			if text, ok := value.(string); ok && strings.Contains(text, "{") {
+				form = fmt.Sprintf("%s: %q", name, text)
+			}
+			wanted = append(wanted, "`"+form+"`")
+		}
+		for _, want := range wanted {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s does not say %s", page, want)
+			}
+		}
+	}
 }
