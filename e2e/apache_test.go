@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"text/template"
+	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 // apacheModules is where Debian keeps the modules.
@@ -55,12 +58,48 @@ ProxyPass / {{.Site}}/
 
 func TestApacheWithModAuthOpenIDC(t *testing.T) {
 	t.Parallel()
+	playScenarios(t, apache(t))
+}
+
+// Browsers with scripts go the same ways as [plainBrowser], under the policies of
+// all pages involved.
+func TestBrowserOutlastsTheTimeoutOfApache(t *testing.T) {
+	t.Parallel()
+	st := newStage(t, apache(t), scenario{Room: "inlet: {kind: manual}", Patience: impatience, TransactionTTL: impatience})
+	b, begun := newBrowser(t), time.Now()
+	b.TrustAll()
+	b.Goes(st.URL+deepLink, inLine)
+	eventually(t, "Apache gives up", func() bool { return time.Since(begun) > longWait })
+	st.Serve(1)
+	b.Shows("#path", "/")
+	who := b.Text("#who")
+	b.Do(chromedp.Navigate(st.URL + deepLink))
+	b.Shows("#path", deepLink)
+	if again := b.Text("#who"); again != who {
+		t.Errorf("another page is for %q, want %q", again, who)
+	}
+	b.Do(chromedp.Navigate(st.URL + "/leave"))
+	b.Until(`document.title === "Goodbye"`)
+	b.Goes(st.URL+"/", visitEnded)
+	b.Presses()
+	b.Sees(inLine)
+	st.Serve(1)
+	b.Shows("#path", "/")
+	if again := b.Text("#who"); again == who {
+		t.Errorf("another visit is the same user %q", who)
+	}
+	b.Behaved(0, st.Issuer, st.URL)
+}
+
+// apache returns Debian's Apache as a relying party.
+func apache(t *testing.T) relyingParty {
+	t.Helper()
 	const install = "apt-get install apache2 libapache2-mod-auth-openidc"
-	apache := program(t, "/usr/sbin/apache2", install)
+	program := program(t, "/usr/sbin/apache2", install)
 	if _, err := os.Stat(apacheModules + "/mod_auth_openidc.so"); err != nil {
 		skipOrFail(t, "mod_auth_openidc is not here: %s", install)
 	}
-	playScenarios(t, relyingParty{
+	return relyingParty{
 		Callback: "/cb",
 		Client:   "preset: mod_auth_openidc",
 		Refused:  "login_required",
@@ -71,12 +110,12 @@ func TestApacheWithModAuthOpenIDC(t *testing.T) {
 				"or, with logout_on_error, shows that the visitor is logged out but passes the request on to the site",
 		},
 		Start: func(t *testing.T, s relyingPartySettings) {
-			startApache(t, apache, s)
+			startApache(t, program, s)
 		},
-	})
+	}
 }
 
-func startApache(t *testing.T, apache string, s relyingPartySettings) {
+func startApache(t *testing.T, program string, s relyingPartySettings) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "anteroom-apache-") //nolint:usetesting // Apache's workers are another user, who can't read below t.TempDir.
 	if err != nil {
@@ -117,5 +156,5 @@ func startApache(t *testing.T, apache string, s relyingPartySettings) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	startProcess(t, s.Address, exec.Command(apache, "-f", filepath.Join(dir, "apache.conf"), "-D", "FOREGROUND"))
+	startProcess(t, s.Address, exec.Command(program, "-f", filepath.Join(dir, "apache.conf"), "-D", "FOREGROUND"))
 }

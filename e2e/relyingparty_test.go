@@ -163,14 +163,14 @@ func startGuardedSite(t *testing.T, who, leave func(*http.Request) string) strin
 		visitor := who(r)
 		switch {
 		case r.URL.Path == "/goodbye":
-			fmt.Fprint(w, "<!doctype html><title>Goodbye</title>")
+			fmt.Fprint(w, `<!doctype html><title>Goodbye</title><link rel="icon" href="data:,">`)
 		case visitor == "":
 			t.Errorf("the gateway let a request for %s pass without a login", r.URL.Path)
 			w.WriteHeader(http.StatusForbidden)
 		case r.URL.Path == "/leave":
 			http.Redirect(w, r, leave(r), http.StatusSeeOther)
 		default:
-			fmt.Fprintf(w, "<!doctype html><title>Inside</title>\n<p id=\"who\">%s</p>\n<p id=\"path\">%s</p>",
+			fmt.Fprintf(w, "<!doctype html><title>Inside</title><link rel=\"icon\" href=\"data:,\">\n<p id=\"who\">%s</p>\n<p id=\"path\">%s</p>",
 				html.EscapeString(visitor), html.EscapeString(r.URL.RequestURI()))
 		}
 	}))
