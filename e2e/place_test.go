@@ -36,41 +36,46 @@ func TestTwoTabsAreOnePlace(t *testing.T) {
 }
 
 // Tabs that a browser opens at the same moment, such as those of the last
-// session, have no place cookie to show yet.
+// session, have no place cookie to show yet. Those of a new browser get a
+// browser cookie each, of which it keeps one.
 func TestTabsOpenedTogetherAreOnePlace(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct{ known bool }{
-		"of a browser that has stood in another line before": {true},
-		"of a new browser": {false},
+	const waits, passes = "inlet: {kind: manual}", "inlet: {kind: open}"
+	for name, test := range map[string]struct {
+		room  string
+		known bool
+	}{
+		"of a browser that has stood in another line before": {waits, true},
+		"of a new browser":                     {waits, false},
+		"of a new browser, where nobody waits": {passes, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, shop := openShop(t, "inlet: {kind: manual}")
+			server, shop := openShop(t, test.room)
 			b := newBrowser(t)
-			b.Goes(shop.URL+"/entrance", "Entrance")
+			b.SetCookie(shop.URL, browserCookie, "the-shop-knows-it")
 			if test.known {
 				b.SetCookie(server.Issuer, "anteroom-browser", "AAAAAAAAAAAAAAAAAAAAAA")
 			}
-			tabs := []*tab{b.NewTab(), b.NewTab(), b.NewTab()}
+			tabs := make([]*tab, 12)
+			for i := range tabs {
+				tabs[i] = b.NewTab()
+			}
 			navigateTogether(t, tabs, shop.URL+"/")
-			for _, tab := range tabs {
-				tab.Until(`["You are in line", "This link belongs to another browser"].includes(document.querySelector("h1")?.textContent)`)
-				if tab.Text("h1") != inLine {
-					// Each tab of a new browser was given a browser cookie, and one was kept.
-					if test.known {
-						t.Error("a tab was told that its link belongs to another browser")
-					}
-					tab.Do(chromedp.Click("main a"))
+			if test.room == waits {
+				for _, tab := range tabs {
 					tab.Sees(inLine)
+					if got := tab.Number("#position"); got != 1 {
+						t.Errorf("a tab has position %d, want 1", got)
+					}
 				}
+				server.Serve(1)
 			}
 			for _, tab := range tabs {
-				tab.Do(chromedp.Reload())
-				tab.Sees(inLine)
-				if got, want := tab.Number("#position"), tabs[0].Number("#position"); got != want {
-					t.Errorf("tabs have the positions %d and %d", got, want)
+				if got := tab.Claims()["queue_position"]; got != 1.0 {
+					t.Errorf("a tab got in at position %v, want 1", got)
 				}
 			}
-			if got := server.Metric(`anteroom_room_dealt_total{room="sale"}`); test.known && got != 1 {
+			if got := server.Metric(`anteroom_room_dealt_total{room="sale"}`); got != 1 {
 				t.Errorf("got %d places dealt, want 1", got)
 			}
 		})

@@ -161,7 +161,7 @@ func (p *Provider) admitted(w http.ResponseWriter, r *http.Request, login *Login
 		return "", fmt.Errorf("a new confirmation is due: %w", ErrNoVisitor)
 	}
 	if login.client.Subject == SubjectBrowser {
-		if login.browser, err = p.queue.Browser(w, r); err != nil {
+		if login.browser, _, err = p.queue.Browser(w, r); err != nil {
 			return "", err
 		}
 	}
@@ -180,12 +180,12 @@ func (p *Provider) admitted(w http.ResponseWriter, r *http.Request, login *Login
 
 // wait binds the login to the browser and sends it to the waiting page.
 func (p *Provider) wait(w http.ResponseWriter, r *http.Request, login *Login) {
-	browser, err := p.queue.Browser(w, r)
+	browser, whence, err := p.queue.Browser(w, r)
 	if err != nil {
 		p.fail(w, r, login, unavailable(err))
 		return
 	}
-	login.browser = browser
+	login.browser, login.whence = browser, whence
 	if err := p.sealLogin(r.Context(), p.loginSeal, login); err != nil {
 		p.fail(w, r, login, unavailable(err))
 		return

@@ -45,6 +45,7 @@ type Login struct {
 	subject     string // the sub of the id_token_hint; "" without
 	received    time.Time
 	browser     Browser // zero until the login is bound to a browser
+	whence      Whence  // zero unless that browser's cookie is new
 
 	kept   string // name under which the store keeps it, or ""
 	sealed string // as it stands in the URL, or ""
@@ -85,6 +86,7 @@ const (
 	flagAgain
 	flagMaxAge
 	flagIDToken
+	flagFresh
 )
 
 // encode lays the login out in bytes. Strings keep every byte, because a state
@@ -101,6 +103,7 @@ func (l *Login) encode() []byte {
 		{l.again, flagAgain},
 		{l.maxAge >= 0, flagMaxAge},
 		{l.idToken, flagIDToken},
+		{l.whence != Whence{}, flagFresh},
 	} {
 		if f.set {
 			flags |= f.bit
@@ -109,6 +112,9 @@ func (l *Login) encode() []byte {
 	b := []byte{wholeLogin, flags}
 	b = append(b, l.id[:]...)
 	b = append(b, l.browser[:]...)
+	if l.whence != (Whence{}) {
+		b = append(b, l.whence[:]...)
+	}
 	b = binary.AppendUvarint(b, uint64(l.received.Unix()))
 	if l.maxAge >= 0 {
 		b = binary.AppendUvarint(b, uint64(l.maxAge))
@@ -163,6 +169,9 @@ func decodeHead[T string | []byte](in *wire[T], login *Login) (client T) {
 	login.maxAge = -1
 	copy(login.id[:], in.bytes(16))
 	copy(login.browser[:], in.bytes(16))
+	if flags&flagFresh != 0 {
+		copy(login.whence[:], in.bytes(8))
+	}
 	login.received = time.Unix(int64(in.uvarint()&(1<<40-1)), 0).UTC()
 	if flags&flagMaxAge != 0 {
 		login.maxAge = int64(in.uvarint() & (1<<40 - 1))

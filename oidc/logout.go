@@ -151,7 +151,7 @@ func (p *Provider) ask(w http.ResponseWriter, r *http.Request, f farewell) {
 		p.pages.LoggedOut(w, r, f.next)
 		return
 	}
-	browser, err := p.queue.Browser(w, r)
+	browser, _, err := p.queue.Browser(w, r)
 	if err != nil {
 		p.lineUnavailable(w, r, err)
 		return
@@ -174,7 +174,7 @@ func (p *Provider) confirmLogout(w http.ResponseWriter, r *http.Request, sealed 
 		p.ask(w, r, farewell{})
 		return
 	}
-	browser, err := p.queue.Browser(w, r)
+	browser, _, err := p.queue.Browser(w, r)
 	if err != nil {
 		p.lineUnavailable(w, r, err)
 		return

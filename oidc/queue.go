@@ -92,9 +92,10 @@ type Redemption struct {
 // concurrent use. Time is the store's, never the node's.
 type Queue interface {
 	// Browser returns the identity of the browser that sent r, by its browser
-	// cookie. Without a valid one it makes a new identity and sets the cookie
-	// on w.
-	Browser(w http.ResponseWriter, r *http.Request) (Browser, error)
+	// cookie. Without a valid one it makes a new identity, sets the cookie on w,
+	// and returns where the browser came from; that is zero for a browser that has
+	// been known for a while.
+	Browser(w http.ResponseWriter, r *http.Request) (Browser, Whence, error)
 
 	// Visitor returns the admitted visitor whom r's cookies prove to be on the
 	// site of room, or an error wrapping [ErrNoVisitor].
@@ -148,6 +149,10 @@ type Queue interface {
 	// Now returns the store's time.
 	Now() time.Time
 }
+
+// Whence says where a browser came from whose identity is new: a hash of the
+// client's address and user agent. Many browsers may have one in common.
+type Whence [8]byte
 
 // Browser identifies a browser by a hash of its browser cookie.
 type Browser [16]byte

@@ -85,9 +85,9 @@ func browserOf(r *http.Request) (oidc.Browser, bool) {
 	return oidc.Browser(sum[:16]), true
 }
 
-func (l *line) Browser(w http.ResponseWriter, r *http.Request) (oidc.Browser, error) {
+func (l *line) Browser(w http.ResponseWriter, r *http.Request) (oidc.Browser, oidc.Whence, error) {
 	if browser, ok := browserOf(r); ok {
-		return browser, nil
+		return browser, oidc.Whence{}, nil
 	}
 	l.mu.Lock()
 	l.cookies++
@@ -95,8 +95,11 @@ func (l *line) Browser(w http.ResponseWriter, r *http.Request) (oidc.Browser, er
 	value := rand.Text()
 	http.SetCookie(w, &http.Cookie{Name: "browser", Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	sum := sha256.Sum256([]byte(value))
-	return oidc.Browser(sum[:16]), nil
+	return oidc.Browser(sum[:16]), whence, nil
 }
+
+// whence is where all browsers of the tests come from.
+var whence = oidc.Whence{7}
 
 // admit lets the browser of r in, or confirms that the visitor is still there.
 func (l *line) admit(w http.ResponseWriter, r *http.Request, room string) {

@@ -10,7 +10,8 @@
 //
 //   - The browser cookie (128 random bits) is set by /authorize. The sealed
 //     request is bound to its hash, so a link is worth nothing in another
-//     browser; and that it comes back shows that the browser keeps cookies.
+//     browser; and that it comes back shows that the browser keeps cookies. The
+//     tabs of a new browser get one each, and settle on the last before they join.
 //   - The place cookie, one for each room, proves the place. It has a MAC, and
 //     is never silently replaced: a place that has expired, is spent or has
 //     ended gives a page with a button, in an open room a new place at once.

@@ -46,6 +46,13 @@ type Login interface {
 	Room() string
 	// Browser is the browser that the request is bound to.
 	Browser() Browser
+	// Fresh reports whether the request is that of a browser which was new a
+	// moment ago and came from whence, so that its tabs may have got a browser
+	// cookie each.
+	Fresh(whence Whence, now time.Time) bool
+	// Rebind binds a fresh request to the cookie that the browser has by now, and
+	// returns path and query of the page for it.
+	Rebind(ctx context.Context, b Browser, whence Whence) (string, error)
 	// NeedsConfirmation reports whether the relying party wants the visitor of
 	// a room's session to confirm being there.
 	NeedsConfirmation(*waitingroom.Room, waitingroom.Session) bool
@@ -98,6 +105,7 @@ type Handler struct {
 	Options
 	pages, polls atomic.Int64
 	sheets       sync.Pool // Of *[statusSize]byte, for answers to polls.
+	greetings    *greetings
 }
 
 // New returns a handler.
@@ -108,7 +116,7 @@ func New(o Options) *Handler {
 	if o.Client == nil {
 		o.Client = func(*http.Request) netip.Addr { return netip.Addr{} }
 	}
-	return &Handler{Options: o}
+	return &Handler{Options: o, greetings: newGreetings()}
 }
 
 // Loads returns how often the page and the poll were asked for.
@@ -199,6 +207,9 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) *visit {
 		return nil
 	}
 	if browser != login.Browser() {
+		if r.Method == http.MethodGet && h.rebind(w, r, login, browser) {
+			return nil
+		}
 		h.Pages.OtherBrowser(w, templates.OtherBrowser{Room: name, SiteURL: login.SiteURL()})
 		return nil
 	}
@@ -228,6 +239,9 @@ func (h *Handler) statusURL(r *http.Request) string {
 // place finds the visitor's place, or deals one, and shows how it stands.
 func (h *Handler) place(v *visit) {
 	proof, ok := h.Cookies.place(v.r, v.room.Config().ID)
+	if h.settles(v, ok) {
+		return
+	}
 	if !ok {
 		h.join(v, waitingroom.RequestID{})
 		return

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // dealt returns how many positions the room has dealt.
@@ -68,21 +69,69 @@ func mustQuery(page string) string {
 	return query
 }
 
-// A sealed link is worth nothing in another browser.
+// A swapped sealed URL: a link is worth nothing in another browser. For a moment
+// the link of a browser that was new is good for another browser at the same
+// address and of the same kind, because it may be the same one, which has got
+// another cookie since (ADR 0017); that browser gets no more of it than of the
+// link to /authorize.
 func TestALinkOfAnotherBrowserTakesNoPlace(t *testing.T) {
+	for name, test := range map[string]struct {
+		known bool          // Whether the browser of the link had been here before.
+		agent string        // The user agent of the other.
+		after time.Duration // How much later the link is used.
+	}{
+		"of a browser that was known":                          {known: true},
+		"of a new browser, by one of another kind":             {agent: "another/1.0"},
+		"of a new browser, by one of the same kind, but later": {after: 91 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "memory:", "{kind: manual}")
+			owner, thief := s.browser(), s.browser()
+			if test.known {
+				owner.do(http.MethodGet, "/authorize?"+otherRoom, nil, http.Header{"User-Agent": {"long/ago"}})
+			}
+			link := owner.login().Request.URL.String()
+			thief.login() // Has cookies of its own.
+			s.turn(test.after)
+			before := s.dealt()
+			header := http.Header{}
+			if test.agent != "" {
+				header.Set("User-Agent", test.agent)
+			}
+			if p := thief.do(http.MethodGet, link, nil, header); p.StatusCode != http.StatusBadRequest || p.Header.Get("Refresh") != "" {
+				t.Errorf("the link gives %d", p.StatusCode)
+			}
+			if p := thief.do(http.MethodPost, link, url.Values{"action": {"join"}}, header); p.StatusCode != http.StatusBadRequest {
+				t.Errorf("a button on the link gives %d", p.StatusCode)
+			}
+			if got := thief.get("/wait/status?" + mustQuery(link)); got.StatusCode != http.StatusUnauthorized || got.text != `{"state":"unknown"}` {
+				t.Errorf("the poll gives %d %s", got.StatusCode, got.text)
+			}
+			if after := s.dealt(); after != before {
+				t.Errorf("took a place: %d dealt, before %d", after, before)
+			}
+		})
+	}
+}
+
+// otherRoom is an authorization request of a client of the other room.
+const otherRoom = "client_id=elsewhere&redirect_uri=http%3A%2F%2Fshop.localhost%2Fcallback&response_type=code&scope=openid"
+
+// The link of a new browser doesn't carry the place that was taken with it.
+func TestAFreshLinkGivesNobodyThePlaceOfItsBrowser(t *testing.T) {
 	s := newSite(t, "memory:", "{kind: manual}")
-	link := s.browser().login().Request.URL.String()
-	thief := s.browser()
-	thief.login() // Has cookies of its own.
-	before := s.dealt()
-	if p := thief.get(link); p.StatusCode != http.StatusBadRequest || p.Header.Get("Refresh") != "" {
-		t.Errorf("the link gives %d", p.StatusCode)
+	owner, other := s.browser(), s.browser()
+	p := owner.login()
+	stranger := other.get(p.Request.URL.String()) // Has no cookies at all.
+	if stranger.StatusCode != http.StatusBadRequest || s.dealt() != 1 {
+		t.Errorf("without cookies the link gives %d, %d places", stranger.StatusCode, s.dealt())
 	}
-	if got := thief.get("/wait/status?" + mustQuery(link)); got.StatusCode != http.StatusUnauthorized || got.text != `{"state":"unknown"}` {
-		t.Errorf("the poll gives %d %s", got.StatusCode, got.text)
+	other.loginOf("elsewhere")
+	if at := other.waits(other.get(p.Request.URL.String())); at.Position != 2 {
+		t.Errorf("the other stands at %+v", at)
 	}
-	if after := s.dealt(); after != before {
-		t.Errorf("took a place: %d dealt, before %d", after, before)
+	if at := owner.waits(owner.reload(p)); at.Position != 1 {
+		t.Errorf("the owner stands at %+v", at)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -216,40 +215,6 @@ func TestPromptLoginOfAnAdmittedVisitorAsksForConfirmation(t *testing.T) {
 	}
 	b.do(http.MethodPost, p.Request.URL.String(), url.Values{"action": {"confirm"}}, nil)
 	b.code(b.get(p.Request.URL.String()))
-}
-
-// Fifty tabs of one browser that start fifty logins at once take one place and
-// get fifty codes, although only one of them can set the session cookie first.
-func TestParallelLoginsOfOneBrowserAllGetIn(t *testing.T) {
-	for name, inlet := range map[string]string{"an open room": "{kind: open}", "a room that serves them together": "{kind: manual}"} {
-		t.Run(name, func(t *testing.T) {
-			s := newSite(t, bolt(t), inlet)
-			b := s.browser()
-			b.get("/authorize?client_id=shop&redirect_uri=" + url.QueryEscape(callback) + "&response_type=code&prompt=none")
-			b.login() // Takes the browser cookie.
-			if inlet == "{kind: manual}" {
-				s.serveOne()
-			}
-			var tabs sync.WaitGroup
-			codes := make([]string, 50)
-			for i := range codes {
-				tabs.Go(func() {
-					if at, err := b.login().Location(); err == nil {
-						codes[i] = at.Query().Get("code")
-					}
-				})
-			}
-			tabs.Wait()
-			for i, code := range codes {
-				if code == "" {
-					t.Errorf("tab %d got no code", i)
-				}
-			}
-			if dealt := s.dealt(); dealt != 1 {
-				t.Errorf("%d places were dealt, want 1", dealt)
-			}
-		})
-	}
 }
 
 // Slots are freed by those who hand them out: the relying parties. A visitor who

@@ -78,8 +78,9 @@ func storedCode(c oidc.Code) waitingroom.Code {
 }
 
 // Browser implements [oidc.Queue].
-func (l *line) Browser(w http.ResponseWriter, r *http.Request) (oidc.Browser, error) {
-	return oidc.Browser(l.cookies.GreetBrowser(w, r)), nil
+func (l *line) Browser(w http.ResponseWriter, r *http.Request) (oidc.Browser, oidc.Whence, error) {
+	browser, whence := l.page.Greet(w, r)
+	return oidc.Browser(browser), oidc.Whence(whence), nil
 }
 
 // Visitor implements [oidc.Queue].

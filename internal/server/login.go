@@ -51,6 +51,14 @@ func (l login) Room() string          { return l.request.Room() }
 func (l login) Browser() wait.Browser { return wait.Browser(l.request.Browser()) }
 func (l login) SiteURL() string       { return l.request.SiteURL() }
 
+func (l login) Fresh(whence wait.Whence, now time.Time) bool {
+	return l.request.Fresh(oidc.Whence(whence), now)
+}
+
+func (l login) Rebind(ctx context.Context, b wait.Browser, whence wait.Whence) (string, error) {
+	return l.provider.Rebind(ctx, l.request, oidc.Browser(b), oidc.Whence(whence))
+}
+
 func (l login) NeedsConfirmation(room *waitingroom.Room, s waitingroom.Session) bool {
 	return l.provider.NeedsConfirmation(l.request, visitor(room, s))
 }
