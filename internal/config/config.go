@@ -321,9 +321,9 @@ type Client struct {
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris"`
 
 	// ResponseTypes lists what the client may ask for: code, the authorization code
-	// flow, and id_token, by which the browser posts an ID token to the client,
-	// which then needs no secret for it. The latter is refused without
-	// response_mode=form_post and a nonce.
+	// flow, and id_token, by which the browser posts an ID token to the client. That
+	// takes no secret: public: true is for a client that has none. It is refused
+	// without response_mode=form_post and a nonce.
 	ResponseTypes []ResponseType `yaml:"response_types" dynamic:"[code]" enum:"code|id_token"`
 
 	// Refresh says when the client gets a refresh token: never, for the scope

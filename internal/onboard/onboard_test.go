@@ -118,6 +118,7 @@ func TestCheckRegistrationSaysWhatIsWrong(t *testing.T) {
 		"a load balancer that waits too long":      {config.PresetALB, issuer, "transaction_ttl: 20m", "fault    the load balancer gives up a login after 15m, which can't be changed"},
 		"a load balancer that waits for ever":      {config.PresetALB, issuer, "transaction_ttl: 0", "warning  the load balancer gives up a login after 15m, but transaction_ttl is 0"},
 		"a public load balancer":                   {config.PresetALB, issuer, "public: true", "fault    the load balancer needs a client secret"},
+		"Envoy and long tokens":                    {config.PresetEnvoy, issuer, "access_token: jwt", "warning  Envoy keeps access tokens in cookies"},
 		"Cognito and another port":                 {config.PresetCognito, issuer + ":8443", "", "fault    the issuer names the port 8443"},
 		"Cognito and refresh tokens":               {config.PresetCognito, issuer, "refresh: always", "warning  refresh is always: it never uses refresh tokens"},
 		"Cognito and a user for each visit":        {config.PresetCognito, issuer, `reinitiate_url: "https://a.example/"`, "warning  each visit is a user of its own"},

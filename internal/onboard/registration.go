@@ -33,6 +33,7 @@ type demands struct {
 	neverRenew string   // what happens if it gets refresh tokens
 	alwaysNew  string   // what happens if it doesn't
 	fixedTTL   bool     // Its transaction_ttl can't be changed.
+	cookies    bool     // It keeps tokens in cookies.
 }
 
 // demandsOf returns the demands of a preset. docs/clients says where they are
@@ -44,7 +45,7 @@ func demandsOf(preset config.Preset) demands {
 			name: "the load balancer", redirectURI: regexp.MustCompile(`^https://[a-z0-9.-]+(:[0-9]+)?/oauth2/idpresponse$`),
 			example: "https://HOST/oauth2/idpresponse, with the host in lower case", httpsOnly: true, publicHost: true, secret: true,
 			alwaysNew: "it keeps its session for seven days, whatever becomes of the visit; set refresh: always",
-			fixedTTL:  true,
+			fixedTTL:  true, cookies: true,
 		}
 	case config.PresetCognito:
 		return demands{
@@ -78,7 +79,7 @@ func demandsOf(preset config.Preset) demands {
 			example: "https://HOST/realms/REALM/broker/ALIAS/endpoint", wanted: []string{"email", "given_name", "family_name"},
 		}
 	case config.PresetEnvoy:
-		return demands{name: "Envoy"}
+		return demands{name: "Envoy", cookies: true}
 	default:
 		return demands{name: "the relying party"}
 	}
@@ -96,6 +97,9 @@ func CheckRegistration(issuer string, client *config.Client) []Finding {
 	d.checkLife(&f, client)
 	if d.secret && client.Public {
 		f.fault("%s needs a client secret, but the client is public; make one with anteroom client new", d.name)
+	}
+	if d.cookies && client.AccessToken == config.AccessTokenJWT {
+		f.warn("%s keeps access tokens in cookies, and a JWT is six times as long; access_token: opaque is shorter", d.name)
 	}
 	if client.Subject == config.SubjectInsecureShared {
 		f.warn("all visitors have one sub; what %s keeps by sub is seen by everybody", d.name)

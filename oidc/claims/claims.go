@@ -170,6 +170,8 @@ func Check(name string, value any, room string) error {
 		return errors.New(`must have a name of 1 to 100 of A-Z, a-z, 0-9 and "._:/#-"`)
 	case slices.Contains(reserved(), strings.ToLower(name)):
 		return ErrReserved
+	case kindOf(strings.ToLower(name)) != kindOf(name):
+		return fmt.Errorf("must be written %s", strings.ToLower(name))
 	}
 	switch value := value.(type) {
 	case string:

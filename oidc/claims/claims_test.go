@@ -105,6 +105,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		"a string that grows too long":            {"nickname", strings.Repeat("{sub}", 15), "must not have more than 512 bytes"},
 		"a reserved name":                         {"iss", "x", claims.ErrReserved.Error()},
 		"a reserved name in another case":         {"Sub", "x", claims.ErrReserved.Error()},
+		"a standard name in another case":         {"Email", "{sub}@visitors.invalid", "must be written email"},
 		"the sid, which decides about logouts":    {"SID", "x", claims.ErrReserved.Error()},
 		"the queue position, which has its key":   {"queue_position", int64(1), claims.ErrReserved.Error()},
 		"the nonce, which must not be made up":    {"nonce", "x", claims.ErrReserved.Error()},
