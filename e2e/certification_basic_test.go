@@ -194,16 +194,18 @@ func (m *module) unsigned(params url.Values) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload) + "."
 }
 
-// requestObject sends state and nonce in the request object alone: a provider
-// that doesn't look into it must say so, since it would answer without them.
+// requestObject sends state, nonce and response mode in the request object
+// alone: a provider that doesn't look into it must say so, since it would
+// answer without them, and say so in that mode.
 func requestObject(m *module) {
 	if m.metadata["request_object_signing_alg_values_supported"] != nil || m.metadata["request_parameter_supported"] != false {
 		m.Fatal("request objects are advertised: check their use")
 	}
 	params := m.request(firstClient)
 	params.Set("request", m.unsigned(params))
-	params.Del("state")
-	params.Del("nonce")
+	for _, name := range []string{"state", "nonce", "response_mode"} {
+		params.Del(name)
+	}
 	if got := m.fault(params, m.ask(params)); got != "request_not_supported" {
 		m.Errorf("the error is %s", got)
 	}

@@ -337,3 +337,30 @@ func TestConformance_request_objects_are_refused(t *testing.T) {
 		}
 	}
 }
+
+// The form post plan puts the response mode, like all else, into the request
+// object alone, and fails a provider that answers by a redirect.
+func TestConformance_refused_request_objects_are_answered_in_the_mode_inside(t *testing.T) {
+	w := newWorld(t)
+	object := func(claims string) string { return b64(`{"alg":"none"}`) + "." + b64(claims) + "." }
+	for _, row := range []struct {
+		name, object, mode string
+		posted             bool
+	}{
+		{"inside", object(`{"response_mode":"form_post","state":"inside"}`), "", true},
+		{"inside and outside", object(`{"response_mode":"form_post"}`), "query", false},
+		{"outside", object(`{}`), "form_post", true},
+		{"another one inside", object(`{"response_mode":"query"}`), "", false},
+		{"not text", object(`{"response_mode":1}`), "", false},
+		{"not JSON", object(`form_post`), "", false},
+		{"not base64", "a.%%.b", "", false},
+		{"no token", "form_post", "", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			a := w.newBrowser().ask(request("request", row.object, "response_mode", row.mode))
+			if a.uri != shopURI || a.values.Get("error") != "request_not_supported" || a.values.Get("state") != "xyz" || a.posted != row.posted {
+				t.Errorf("answer %+v", a)
+			}
+		})
+	}
+}

@@ -29,6 +29,7 @@ func FuzzAuthorize(f *testing.F) {
 	}
 	f.Add("client_id=shop&redirect_uri="+url.QueryEscape(shopURI)+"&client_id=other", "document")
 	f.Add("pending=AAAA", "iframe")
+	f.Add(request("request", b64(`{"alg":"none"}`)+"."+b64(`{"response_mode":"form_post"}`)+".").Encode(), "")
 	w := newWorld(f)
 	router := mux.NewRouter()
 	w.provider.Mount(router)

@@ -42,9 +42,7 @@ func (p *Provider) addressee(q url.Values) (*Login, *Problem) {
 	if len(q["state"]) == 1 {
 		login.state = q.Get("state")
 	}
-	// Errors too are sent in the mode that was asked for. OpenID Connect Core
-	// 1.0 §3.1.2.6 and Form Post Response Mode §2.
-	login.formPost = len(q["response_mode"]) == 1 && q.Get("response_mode") == string(protocol.ResponseModeFormPost)
+	login.formPost = answersByForm(q)
 	return login, nil
 }
 
