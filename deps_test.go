@@ -96,6 +96,10 @@ func TestDependenciesPointDownward(t *testing.T) {
 			[]string{"github.com/go-jose/go-jose/v4"},
 			"as for e2e/albsim",
 		},
+		{
+			"e2e/wpsim", nil,
+			"as for e2e/albsim",
+		},
 	} {
 		t.Run(row.pkg, func(t *testing.T) {
 			pkg, ok := packages[module+"/"+row.pkg]
