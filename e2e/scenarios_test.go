@@ -126,9 +126,15 @@ func enterAfterAWait(t *testing.T, st *stage) {
 // outlastTheTimeout never uses the login that the relying party has forgotten.
 func outlastTheTimeout(t *testing.T, st *stage) {
 	b := st.waitLong()
+	other := b.NewTab()
+	other.Page = b.Page // The same page, opened in another tab.
 	st.Serve(1)
 	b.Reloads()
-	st.Inside(b, "/")
+	who := st.Inside(b, "/")
+	other.Reloads()
+	if again := st.Inside(other, "/"); again != who {
+		t.Errorf("the tabs are %q and %q", who, again)
+	}
 	if logins, answers := b.Visits(st.Issuer, "/authorize"), b.Codes; logins != 2 || answers != 1 {
 		t.Errorf("got %d logins and %d codes, want 2 and 1, after\n%s", logins, answers, b.Way())
 	}
