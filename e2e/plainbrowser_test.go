@@ -37,7 +37,7 @@ type plainBrowser struct {
 	// Page is what the last request ended with.
 	Page reply
 	// Trail has all requests, as "GET 127.0.0.1:8080/path", without the query, and
-	// Codes counts those that brought a code.
+	// Codes counts those that brought a code, or an ID token in its stead.
 	Trail []string
 	Codes int
 	// Dest is what the tab loads things for: "document", or "image" and the like
@@ -231,7 +231,7 @@ func (b *plainBrowser) send(method, address string, form url.Values) (reply, err
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Origin", "null") // The page has Referrer-Policy: no-referrer.
 	}
-	if r.URL.Query().Has("code") || form.Has("code") {
+	if r.URL.Query().Has("code") || form.Has("code") || form.Has("id_token") {
 		b.Codes++
 	}
 	b.Trail = append(b.Trail, method+" "+r.URL.Host+r.URL.Path)

@@ -37,6 +37,11 @@ type relyingParty struct {
 	// Refused is on the page that it shows when the provider answers
 	// login_required, and Late when a login comes back after its time-out.
 	Refused, Late string
+	// Overwritten is on the page of a tab whose login a later tab's has replaced,
+	// if it remembers one login of a browser, and UnknownKey when a token is signed
+	// by a key that came after it fetched the keys, if it doesn't fetch them again
+	// within seconds.
+	Overwritten, UnknownKey string
 	// Cannot says which scenarios it cannot play, and why.
 	Cannot map[string]string
 	// Start runs it until the test ends, and returns when it listens.
@@ -139,6 +144,42 @@ func (st *stage) Run(args ...string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		st.t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
 	}
+}
+
+// fill lets one browser in to a room for one, and another wait.
+func (st *stage) fill() (inside, waiting *plainBrowser) {
+	st.t.Helper()
+	inside, waiting = st.NewBrowser(), st.NewBrowser()
+	inside.Goes(st.URL + deepLink)
+	st.Inside(inside, deepLink)
+	waiting.Goes(st.URL + deepLink)
+	st.InLine(waiting)
+	return inside, waiting
+}
+
+// handOver lets one browser log out, and the next in.
+func (st *stage) handOver(t *testing.T, inside, waiting *plainBrowser) {
+	t.Helper()
+	st.leaves(inside)
+	waiting.Reloads()
+	st.Inside(waiting, deepLink)
+}
+
+// leaves lets a browser log out, which must ask nothing.
+func (st *stage) leaves(b *plainBrowser) {
+	st.t.Helper()
+	b.Goes(st.URL + "/leave")
+	if got := "http://" + b.Page.from.Host + b.Page.from.Path; got != st.URL+"/goodbye" || b.Page.status != http.StatusOK {
+		st.t.Fatalf("after logging out the browser is at %s\nafter\n%s", b, b.Way())
+	}
+}
+
+// keys returns how many keys the provider publishes.
+func (st *stage) keys() int {
+	st.t.Helper()
+	b := st.NewBrowser()
+	b.Goes(st.Issuer + "/.well-known/jwks.json")
+	return strings.Count(b.Page.body, `"kid"`)
 }
 
 var shownToVisitor = regexp.MustCompile(`<p id="who">([^<]+)</p>\s*<p id="path">([^<]*)</p>`)

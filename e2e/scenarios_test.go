@@ -4,7 +4,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -171,7 +170,13 @@ func enterInTwoTabs(t *testing.T, st *stage) {
 	}
 	st.Serve(1)
 	one.Reloads()
-	two.Reloads()
+	if st.Overwritten != "" {
+		st.Says(one, st.Overwritten)
+		one.Goes(st.URL + "/one")
+		two.Goes(st.URL + "/two")
+	} else {
+		two.Reloads()
+	}
 	if a, b := st.Inside(one, "/one"), st.Inside(two, "/two"); a != b {
 		t.Errorf("the tabs are %q and %q", a, b)
 	}
@@ -346,37 +351,13 @@ func changeKeys(t *testing.T, st *stage) {
 	if after := st.keys(); after <= before {
 		t.Fatalf("got %d keys published after the rotation, want more than %d", after, before)
 	}
-	st.handOver(t, first, second)
-}
-
-// fill lets one browser in to a room for one, and another wait.
-func (st *stage) fill() (inside, waiting *plainBrowser) {
-	st.t.Helper()
-	inside, waiting = st.NewBrowser(), st.NewBrowser()
-	inside.Goes(st.URL + deepLink)
-	st.Inside(inside, deepLink)
-	waiting.Goes(st.URL + deepLink)
-	st.InLine(waiting)
-	return inside, waiting
-}
-
-// handOver lets one browser log out, which must ask nothing, and the next in.
-func (st *stage) handOver(t *testing.T, inside, waiting *plainBrowser) {
-	t.Helper()
-	inside.Goes(st.URL + "/leave")
-	if got := "http://" + inside.Page.from.Host + inside.Page.from.Path; got != st.URL+"/goodbye" || inside.Page.status != http.StatusOK {
-		t.Fatalf("after logging out the browser is at %s\nafter\n%s", inside, inside.Way())
+	if st.UnknownKey != "" {
+		st.leaves(first)
+		second.Reloads()
+		st.Says(second, st.UnknownKey)
+		return
 	}
-	waiting.Reloads()
-	st.Inside(waiting, deepLink)
-}
-
-// keys returns how many keys the provider publishes.
-func (st *stage) keys() int {
-	st.t.Helper()
-	b := st.NewBrowser()
-	b.Goes(st.Issuer + "/.well-known/jwks.json")
-	return strings.Count(b.Page.body, `"kid"`)
+	st.handOver(t, first, second)
 }
 
 // recoverFromAnError makes a visitor ask for what can't be given: to be logged in
