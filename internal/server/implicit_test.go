@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // postedTo reads the form of a page that posts itself to another site.
@@ -58,4 +59,32 @@ func TestIDTokenThroughALineOfOneSlot(t *testing.T) {
 	s.until("free", func() bool {
 		return strings.Contains(ask(second).text, `name="id_token"`)
 	})
+}
+
+// A late login of this kind starts afresh like any other, and its way round ends
+// with the ID token.
+func TestIDTokenOfALateLogin(t *testing.T) {
+	s := newSite(t, "memory:", "{kind: manual}")
+	s.stop()
+	s.text += `  - {id: front, public: true, room: sale, redirect_uris: ["` + callback + `"], response_types: [code, id_token], transaction_ttl: 1m, reinitiate_url: "{origin}/login"}` + "\n"
+	s.start()
+	b := s.browser()
+	ask := func() page {
+		return b.loginOf("front", "response_type", "id_token", "response_mode", "form_post", "nonce", "TQbcMKHAMdkF")
+	}
+	waiting := ask()
+	b.waits(waiting)
+	s.turn(time.Minute)
+	s.serveOne()
+	var round page
+	s.until("sent round", func() bool {
+		round = b.get("/wait?" + waiting.Request.URL.RawQuery)
+		return round.StatusCode == http.StatusSeeOther
+	})
+	if at, err := round.Location(); err != nil || at.Path != "/login" {
+		t.Fatalf("sent to %v, %v", at, err)
+	}
+	if _, fields := postedTo(t, ask()); fields["id_token"] == "" || fields["error"] != "" {
+		t.Errorf("the fresh login got %v", fields)
+	}
 }
