@@ -197,20 +197,24 @@ func (l *Ledger) refill() {
 	if l.Settings.Capacity == 0 {
 		return
 	}
-	free := l.Settings.Capacity - l.Alive - l.unclaimed()
-	serving := min(l.Frontier+max(free, 0), waitingroom.MaxPosition)
-	if serving == l.Serving {
-		return
+	// A rise may pass positions that were claimed already, before the counter was
+	// moved back. They need no slot, so the next ones get theirs.
+	for {
+		free := l.Settings.Capacity - l.Alive - l.unclaimed()
+		serving := min(l.Frontier+max(free, 0), waitingroom.MaxPosition)
+		if serving == l.Serving {
+			return
+		}
+		if serving < l.Serving {
+			// A lower counter needs a new epoch, or what other nodes remember of the
+			// higher one would count for more.
+			l.Epoch++
+		}
+		l.Serving = serving
+		l.Version++
+		l.changed()
+		l.rise()
 	}
-	if serving < l.Serving {
-		// A lower counter needs a new epoch, or what other nodes remember of the
-		// higher one would count for more.
-		l.Epoch++
-	}
-	l.Serving = serving
-	l.Version++
-	l.changed()
-	l.rise()
 }
 
 // unclaimed returns how many positions may be claimed now and have not been.

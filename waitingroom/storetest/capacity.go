@@ -16,6 +16,7 @@ func capacityTests() []test {
 		{"an operator's order doesn't overfill the room, nor empty it", ordersAreClamped},
 		{"a lowered capacity sends nobody back and admits nobody above it", lowered},
 		{"a raised capacity serves more at once", raised},
+		{"a position that was claimed takes no second slot when the counter passes it again", passesClaimed},
 		{"a reset room serves its capacity", resetServes},
 		{"a session that was ended keeps its slot as long as it is told to", slotIsHeld},
 		{"but no longer than it would have lived", slotIsHeldForItsLife},
@@ -111,6 +112,17 @@ func lowered(s *site) {
 	s.claim(2) // The turn was kept.
 	s.claimRefused(3, waitingroom.ErrFull)
 	s.holds(3, 1, 1)
+}
+
+func passesClaimed(s *site) {
+	s.join(3)
+	s.serve(3)
+	s.claim(2)
+	s.serve(-3)
+	s.configure(holding(2))
+	s.holds(1, 1, 1)
+	s.end(2)
+	s.holds(3, 0, 2) // Position 2 is passed.
 }
 
 func raised(s *site) {

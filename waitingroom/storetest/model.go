@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/anteroom-dev/anteroom/waitingroom"
 )
@@ -14,12 +15,20 @@ type model struct {
 	generation     int64
 	dealt, serving int64
 	epoch          uint64
-	open           bool
+	settings       waitingroom.Settings
 	revision       int64
 	applied        map[waitingroom.OpID]bool
-	// had holds the places that have or had a session, over those whose
-	// session has ended.
-	had, over map[waitingroom.RequestID]bool
+	// expired is the last position that has been given up.
+	expired int64
+	// had holds the positions of the places that have or had a session, over the
+	// places whose session has ended.
+	had  map[waitingroom.RequestID]int64
+	over map[waitingroom.RequestID]bool
+	// inside holds those who had a live session when they were last looked at,
+	// and ranOut counts the sessions that have run out since and keep their slots
+	// until a sweep finds them.
+	inside []waitingroom.Ticket
+	ranOut int64
 }
 
 func newModel() *model {
@@ -29,8 +38,9 @@ func newModel() *model {
 }
 
 func (m *model) begin(generation int64) {
-	m.generation, m.dealt, m.serving, m.epoch = generation, 0, 0, 0
-	m.had, m.over = make(map[waitingroom.RequestID]bool), make(map[waitingroom.RequestID]bool)
+	m.generation, m.dealt, m.serving, m.epoch, m.expired = generation, 0, 0, 0, 0
+	m.had, m.over = make(map[waitingroom.RequestID]int64), make(map[waitingroom.RequestID]bool)
+	m.inside, m.ranOut = nil, 0
 }
 
 // advanced is told of positions that were newly dealt (invariants I1 and I2).
@@ -47,7 +57,7 @@ func (m *model) arrive(dealt int64) {
 		return
 	}
 	m.dealt = dealt
-	if m.open {
+	if m.settings.Open {
 		m.serving = max(m.serving, dealt)
 	}
 }
@@ -59,6 +69,9 @@ func (m *model) served(order waitingroom.Serve) {
 			return
 		}
 		m.applied[order.Op] = true
+	}
+	if m.settings.Capacity != 0 {
+		return // The house is full already, or nobody waits.
 	}
 	target := float64(m.serving) + float64(order.By) // Floats don't overflow.
 	if order.To != nil {
@@ -99,44 +112,96 @@ func (m *model) settled(f waitingroom.Floors) {
 
 // least returns serving, or a higher value that an open room must have.
 func (m *model) least(serving int64) int64 {
-	if m.open {
+	if m.settings.Open {
 		return max(serving, m.dealt)
 	}
 	return serving
 }
 
-func (m *model) configured(revision int64, open bool) {
+func (m *model) configured(revision int64, settings waitingroom.Settings) {
 	if revision < m.revision {
 		return
 	}
-	m.revision, m.open = revision, open
-	if open {
-		m.serving = max(m.serving, m.dealt)
-	}
+	m.revision, m.settings = revision, settings
+	m.serving = m.least(m.serving)
 }
 
-// claimed is told of a claim that succeeded (invariants I2, I3 and I9).
-func (m *model) claimed(t waitingroom.Ticket, s waitingroom.Session) error {
-	switch {
-	case s.Position != t.Position || s.ID != t.ID:
-		return fmt.Errorf("a claim of position %d found the session of %d", t.Position, s.Position)
-	case !m.had[t.ID] && t.Position > m.serving:
-		return fmt.Errorf("position %d was admitted at serving counter %d", t.Position, m.serving)
-	case m.over[t.ID]:
-		return fmt.Errorf("position %d was admitted a second time", t.Position)
+// swept is told of a sweep, and of the last position expired after it: exactly
+// those that nobody claimed are missed, and handed on if they are to be.
+func (m *model) swept(s waitingroom.Swept, expired int64) error {
+	if missed := expired - m.expired - m.claims(m.expired, expired); s.Places != missed {
+		return fmt.Errorf("%d places given up where nobody claimed %d of those from %d to %d", s.Places, missed, m.expired+1, expired)
 	}
-	m.had[t.ID] = true
+	m.expired = expired
+	if m.settings.Reuse && !m.settings.Open && m.settings.Capacity == 0 {
+		m.serving = min(m.serving+s.Places, waitingroom.MaxPosition)
+	}
+	m.ranOut -= s.Sessions
 	return nil
 }
 
-// stands is told how a place stands (invariants I3 and I9).
+// claims returns how many positions in (after, upto] were claimed.
+func (m *model) claims(after, upto int64) int64 {
+	var n int64
+	for _, position := range m.had {
+		if position > after && position <= upto {
+			n++
+		}
+	}
+	return n
+}
+
+// alive returns how many sessions hold a slot.
+func (m *model) alive() int64 { return int64(len(m.inside)) + m.ranOut }
+
+// unclaimed returns how many places may be claimed now and have not been, by a
+// serving counter.
+func (m *model) unclaimed(serving int64) int64 {
+	frontier := min(serving, m.dealt)
+	return max(0, frontier-m.expired-m.claims(m.expired, frontier))
+}
+
+// claimed is told of a claim that succeeded (invariants I2, I3, I6 and I9).
+func (m *model) claimed(t waitingroom.Ticket, s waitingroom.Session) error {
+	_, known := m.had[t.ID]
+	switch {
+	case s.Position != t.Position || s.ID != t.ID:
+		return fmt.Errorf("a claim of position %d found the session of %d", t.Position, s.Position)
+	case !known && t.Position > m.serving:
+		return fmt.Errorf("position %d was admitted at serving counter %d", t.Position, m.serving)
+	case m.over[t.ID]:
+		return fmt.Errorf("position %d was admitted a second time", t.Position)
+	case !known && m.settings.Capacity != 0 && m.alive() >= m.settings.Capacity:
+		return fmt.Errorf("position %d was admitted to a room of %d with %d in it", t.Position, m.settings.Capacity, m.alive())
+	}
+	if !known {
+		m.had[t.ID] = t.Position
+		m.inside = append(m.inside, t)
+	}
+	return nil
+}
+
+// looked is told how a place stands, and whether the clock was turned since the
+// last time. If not, a session that is over was ended, and its slot is free.
+func (m *model) looked(t waitingroom.Ticket, s waitingroom.Standing, turned bool) {
+	if i := slices.Index(m.inside, t); i >= 0 && s.State != waitingroom.StateActive {
+		m.inside = slices.Delete(m.inside, i, i+1)
+		if turned {
+			m.ranOut++
+		}
+	}
+}
+
+// stands is told how a place stands (invariants I3 and I9); the zero Standing is
+// that of a line that has ended.
 func (m *model) stands(t waitingroom.Ticket, s waitingroom.Standing) error {
+	_, had := m.had[t.ID]
 	switch s.State {
 	case waitingroom.StateServed:
 		if t.Position > m.serving {
 			return fmt.Errorf("position %d is served at serving counter %d", t.Position, m.serving)
 		}
-		if m.had[t.ID] {
+		if had {
 			return fmt.Errorf("position %d is served again after its session", t.Position)
 		}
 	case waitingroom.StateActive:
@@ -144,7 +209,7 @@ func (m *model) stands(t waitingroom.Ticket, s waitingroom.Standing) error {
 			return fmt.Errorf("position %d is active again", t.Position)
 		}
 	case waitingroom.StateSpent:
-		if !m.had[t.ID] {
+		if !had {
 			return fmt.Errorf("position %d is spent without a session", t.Position)
 		}
 		m.over[t.ID] = true
@@ -155,12 +220,40 @@ func (m *model) stands(t waitingroom.Ticket, s waitingroom.Standing) error {
 
 // counts is told of the room's counters.
 func (m *model) counts(c waitingroom.Counters) error {
+	if m.settings.Capacity != 0 {
+		if err := m.house(c); err != nil {
+			return err
+		}
+		m.serving, m.epoch = c.Serving, c.Epoch
+	}
 	if c.Generation != m.generation || c.Dealt != m.dealt || c.Serving != m.serving || c.Epoch != m.epoch {
 		return fmt.Errorf("counters %+v where generation %d dealt %d and serves %d in epoch %d",
 			c, m.generation, m.dealt, m.serving, m.epoch)
 	}
 	if int64(len(m.had)) != c.Admitted {
 		return fmt.Errorf("%d admitted, but the store counts %d", len(m.had), c.Admitted)
+	}
+	if c.Alive != m.alive() || c.Unclaimed != m.unclaimed(c.Serving) {
+		return fmt.Errorf("%d alive and %d unclaimed, but the store counts %d and %d", m.alive(), m.unclaimed(c.Serving), c.Alive, c.Unclaimed)
+	}
+	return nil
+}
+
+// house is told of the counters of a room with a capacity. Those inside, those who
+// were served and haven't come, and those whom the counter would let pass at once
+// make up the capacity. More of them there are only where it was lowered, or where
+// it came to a line that was served more; then nobody else is.
+func (m *model) house(c waitingroom.Counters) error {
+	pass := max(0, c.Serving-m.dealt)
+	full := m.alive() + m.unclaimed(c.Serving) + pass
+	switch {
+	case c.Serving < m.serving && c.Epoch <= m.epoch, c.Epoch < m.epoch:
+		return fmt.Errorf("the counter moved from %d back to %d, and from epoch %d to %d", m.serving, c.Serving, m.epoch, c.Epoch)
+	case full < m.settings.Capacity:
+		return fmt.Errorf("%d of %d slots are held while the counter stands at %d of %d dealt", full, m.settings.Capacity, c.Serving, m.dealt)
+	case full > m.settings.Capacity && (pass > 0 || c.Serving > m.serving):
+		return fmt.Errorf("%d slots of %d are held, and the counter rose from %d to %d of %d dealt",
+			full, m.settings.Capacity, m.serving, c.Serving, m.dealt)
 	}
 	return nil
 }
