@@ -43,7 +43,7 @@ func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 	}
 	browser, ok := h.Cookies.Browser(r)
 	if !ok || browser != bound {
-		answer(w, http.StatusUnauthorized, []byte(`{"state":"unknown"}`))
+		unknown(w)
 		return
 	}
 	h.status(w, r, room)
@@ -52,7 +52,7 @@ func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) status(w http.ResponseWriter, r *http.Request, room *waitingroom.Room) {
 	proof, ok := h.Cookies.place(r, room.Config().ID)
 	if !ok {
-		answer(w, http.StatusUnauthorized, []byte(`{"state":"unknown"}`))
+		unknown(w)
 		return
 	}
 	ticket, _, err := room.Verify(r.Context(), proof)
@@ -61,7 +61,7 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request, room *waitingro
 		answer(w, http.StatusOK, []byte(`{"state":"expired"}`))
 		return
 	case errors.Is(err, waitingroom.ErrBrokenProof), errors.Is(err, waitingroom.ErrUnknownTicket):
-		answer(w, http.StatusUnauthorized, []byte(`{"state":"unknown"}`))
+		unknown(w)
 		return
 	case err != nil:
 		unavailable(w)
@@ -120,6 +120,14 @@ func appendStatus(b []byte, state string, t waitingroom.Ticket, c waitingroom.Co
 	b = append(b, `,"enter_after_ms":`...)
 	b = strconv.AppendInt(b, p.EnterAfter.Milliseconds(), 10)
 	return append(b, `,"message":""}`...)
+}
+
+// unknown answers a browser without a place.
+func unknown(w http.ResponseWriter) {
+	// RFC 9110 §15.5.2: a 401 names what would do. There is no registered name for
+	// cookies, and browsers leave a scheme alone that they don't know.
+	w.Header().Set("WWW-Authenticate", "Cookie")
+	answer(w, http.StatusUnauthorized, []byte(`{"state":"unknown"}`))
 }
 
 func unavailable(w http.ResponseWriter) {

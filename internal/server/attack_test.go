@@ -104,7 +104,7 @@ func TestALinkOfAnotherBrowserTakesNoPlace(t *testing.T) {
 			if p := thief.do(http.MethodPost, link, url.Values{"action": {"join"}}, header); p.StatusCode != http.StatusBadRequest {
 				t.Errorf("a button on the link gives %d", p.StatusCode)
 			}
-			if got := thief.get("/wait/status?" + mustQuery(link)); got.StatusCode != http.StatusUnauthorized || got.text != `{"state":"unknown"}` {
+			if got := thief.get("/wait/status?" + mustQuery(link)); got.StatusCode != http.StatusUnauthorized || got.text != `{"state":"unknown"}` || got.Header.Get("WWW-Authenticate") == "" {
 				t.Errorf("the poll gives %d %s", got.StatusCode, got.text)
 			}
 			if after := s.dealt(); after != before {
