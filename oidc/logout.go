@@ -77,19 +77,17 @@ func (p *Provider) readFarewell(q url.Values) farewell {
 			f.hint = hint
 		}
 	}
-	if f.hint == nil {
-		return f
-	}
 	// RP-Initiated Logout 1.0 §2: with both, client_id must be the audience.
-	if id := q.Get("client_id"); id != "" && id != f.hint.Audience {
-		f.sound = false
+	if f.hint != nil {
+		f.sound = q.Get("client_id") == "" || q.Get("client_id") == f.hint.Audience
+		f.client = p.clients.byID[f.hint.Audience]
 	}
-	f.client = p.clients.byID[f.hint.Audience]
 	uri := q.Get("post_logout_redirect_uri")
-	if uri == "" || !f.sound {
+	if f.client == nil || uri == "" || !f.sound {
 		return f
 	}
-	// RP-Initiated Logout 1.0 §3: only an exactly registered URI is gone to.
+	// RP-Initiated Logout 1.0 §3: only an exactly registered URI is gone to. Without
+	// a hint it is at most a link on the page that says that the visit is over.
 	if !slices.Contains(f.client.PostLogoutRedirectURIs, uri) {
 		f.sound = false
 		return f

@@ -180,6 +180,23 @@ func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
 	}
 }
 
+// A load balancer keeps the ID token to itself, so the site behind it has none to
+// show. It may still name the page that the visitor can go on to, if it is
+// registered: as a link, and after asking.
+func TestLogoutByClientIDOffersTheWayOn(t *testing.T) {
+	for uri, want := range map[string]string{goodbyeURI: goodbyeURI, "https://elsewhere.example/": ""} {
+		w := newWorld(t)
+		b := w.newBrowser()
+		b.login(request())
+		r := b.do(http.MethodGet, logoutQuery("client_id", "shop", "post_logout_redirect_uri", uri), nil)
+		_, form := readForm(r.body)
+		r = b.do(http.MethodPost, "/logout", form, "Sec-Fetch-Site", "same-origin")
+		if r.StatusCode != http.StatusOK || !strings.Contains(r.body, fmt.Sprintf("logged out, next %q", want)) || b.admitted() {
+			t.Errorf("to %s: status %d, body %q", uri, r.StatusCode, r.body)
+		}
+	}
+}
+
 // A page of another site can make a browser send any request; it must not end a
 // visit that way.
 func TestLogoutIsNotForgedAcrossSites(t *testing.T) {

@@ -17,6 +17,7 @@ const (
 	home     = "https://shop.example.com/"
 	deepLink = home + "sale?size=9&colour=b%2Fw"
 	callback = home + "oauth2/idpresponse"
+	landing  = home + "goodbye" // open to everybody
 	// secret has all that the encodings of the two ways of authentication treat
 	// differently.
 	secret = "s3cr+t/x=%41"
@@ -42,8 +43,8 @@ func openShop(t *testing.T, room string, names ...string) *shop {
 	}
 	return &shop{T: t, Stage: stage.Start(t, fmt.Sprintf(`
 rooms: [{id: sale, %s}]
-clients: [{id: shop, secret_sha256: %s, room: sale, %s, redirect_uris: [%s]}]
-`, room, stage.Hash(secret), keysOfALB, strings.Join(uris, ", ")))}
+clients: [{id: shop, secret_sha256: %s, room: sale, %s, redirect_uris: [%s], post_logout_redirect_uris: [%q]}]
+`, room, stage.Hash(secret), keysOfALB, strings.Join(uris, ", "), landing))}
 }
 
 // balance puts a load balancer in front of the application, under a host name.
@@ -89,7 +90,8 @@ func (s *shop) application() http.Handler {
 		if r.URL.Query().Has("revoke") {
 			s.revoke(r.Header.Get("x-amzn-oidc-accesstoken"))
 		}
-		http.Redirect(w, r, stage.Issuer+"/logout?client_id=shop", http.StatusFound)
+		q := url.Values{"client_id": {"shop"}, "post_logout_redirect_uri": {landing}}
+		http.Redirect(w, r, stage.Issuer+"/logout?"+q.Encode(), http.StatusFound)
 	})
 	return app
 }

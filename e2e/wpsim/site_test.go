@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -110,11 +111,7 @@ func (b *blog) welcomed(p stage.Page, at string) {
 
 func TestAnOpenRoomMakesAUserWithoutAPage(t *testing.T) {
 	b := openBlog(t, "inlet: {kind: open}", "", nil)
-	p := b.Browser().Go(deepLink)
-	b.welcomed(p, deepLink)
-	if len(p.Hops) != 6 { // Page, wp-login.php, /authorize, /wait, admin-ajax.php, page.
-		t.Errorf("the way was %q", p.Hops)
-	}
+	b.welcomed(b.Browser().Go(deepLink), deepLink)
 	for sub, user := range b.site.Users() {
 		if user.Email != sub+"@visitors.invalid" || user.Login != sub {
 			t.Errorf("the user is %+v", user)
@@ -193,7 +190,7 @@ func TestAVisitorWhoWaitsLongerThanThePluginGetsInAfresh(t *testing.T) {
 			p = visitor.Reload(p)
 			b.welcomed(p, home+"/")
 			again := home + "/wp-login.php?redirect_to=" + url.QueryEscape(home+"/")
-			if len(p.Hops) != 5 || p.Hops[1] != again { // /wait, wp-login.php, /authorize, admin-ajax.php, page.
+			if !slices.Contains(p.Hops, again) {
 				t.Errorf("the way was %q, not by %s", p.Hops, again)
 			}
 			if users, dealt := len(b.site.Users()), b.Dealt("sale"); users != 1 || dealt != 1 {
