@@ -20,7 +20,7 @@ import (
 
 const referenceHead = `# Configuration
 
-<!-- Rendered from the comments in internal/config/config.go by
+<!-- Rendered from the comments in internal/config/config.go and client.go by
      go test ./internal/config -run TestReference -update; edit there. -->
 
 The server reads one YAML file: ` + "`anteroom serve --config FILE`" + `. It is strict: an unknown key, a
@@ -52,30 +52,32 @@ type reference struct {
 	comments map[string]string // By "Type.Field".
 }
 
-// comments returns the comment of each field in config.go.
+// comments returns the comment of each field of the structs.
 func comments(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
 	texts := make(map[string]string)
-	ast.Inspect(file, func(node ast.Node) bool {
-		spec, ok := node.(*ast.TypeSpec)
-		if !ok {
+	for _, name := range []string{"config.go", "client.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			spec, ok := node.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			structure, ok := spec.Type.(*ast.StructType)
+			if !ok {
+				return true
+			}
+			for _, field := range structure.Fields.List {
+				texts[spec.Name.Name+"."+field.Names[0].Name] = field.Doc.Text()
+			}
 			return true
-		}
-		structure, ok := spec.Type.(*ast.StructType)
-		if !ok {
-			return true
-		}
-		for _, field := range structure.Fields.List {
-			texts[spec.Name.Name+"."+field.Names[0].Name] = field.Doc.Text()
-		}
-		return true
-	})
+		})
+	}
 	if len(texts) == 0 {
-		t.Fatal("config.go has no structs")
+		t.Fatal("there are no structs")
 	}
 	return texts
 }
