@@ -29,13 +29,18 @@ const (
 	settleStep = 25 * time.Millisecond
 )
 
-// Whence says where a browser came from: a hash of the client's address and
-// user agent. Many browsers may have one in common.
+// Whence says where a browser came from: a hash of the client's address, of an
+// IPv6 address the first half, and the user agent. Many browsers may have one in
+// common.
 type Whence [8]byte
 
 // whence returns where r comes from. It is never zero.
 func (h *Handler) whence(r *http.Request) Whence {
-	address := h.Client(r).As16()
+	client := h.Client(r)
+	address := client.As16()
+	if client.Is6() {
+		clear(address[8:]) // A browser may change the second half at any time.
+	}
 	sum := sha256.Sum256(append(address[:], r.UserAgent()...))
 	sum[0] |= 1
 	return Whence(sum[:8])

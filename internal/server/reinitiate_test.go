@@ -94,10 +94,10 @@ func TestAVisitorWhoIsLateForTheClientStartsAfreshAndGetsInSilently(t *testing.T
 	}
 }
 
-// A second before the margin the answer is the code, a second after it the way
-// round. The exact moment is tested where there is no network, in oidc.
+// Just before the margin the answer is the code, just after it the way round. The
+// exact moment is tested where there is no network, in oidc.
 func TestTheMarginBeforeTheClientGivesUp(t *testing.T) {
-	for name, after := range map[string]time.Duration{"before": lateAfter - 2*time.Second, "after": lateAfter + 2*time.Second} {
+	for name, after := range map[string]time.Duration{"before": lateAfter - 10*time.Second, "after": lateAfter + 2*time.Second} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "memory:", "{kind: manual}")
 			b := s.browser()
@@ -266,11 +266,11 @@ func TestAReservedTurnTakesASlotUntilItLapses(t *testing.T) {
 	if at := next.waits(after); at.State != "waiting" {
 		t.Errorf("beside a reserved turn the next is %q", at.State)
 	}
-	s.turn(2*time.Minute - 5*time.Second)
+	s.turn(2*time.Minute - 20*time.Second)
 	if at := next.poll(after); at.State != "waiting" {
 		t.Errorf("shortly before it lapses the next is %q", at.State)
 	}
-	s.turn(10 * time.Second)
+	s.turn(40 * time.Second)
 	s.until("served", func() bool { return next.poll(after).State == "served" })
 	if p := b.loginOf("late"); !strings.Contains(p.text, `value="join"`) {
 		t.Errorf("the visitor whose turn lapsed gets %d\n%s", p.StatusCode, p.text)
@@ -281,7 +281,7 @@ func TestAReservedTurnTakesASlotUntilItLapses(t *testing.T) {
 func TestATurnIsKeptAlthoughItsWindowIsNearlyOver(t *testing.T) {
 	s := newSite(t, "memory:", "{kind: manual}")
 	b, p := s.lateVisitor()
-	s.turn(15*time.Minute - 5*time.Second)
+	s.turn(15*time.Minute - 15*time.Second)
 	b.sentRound(b.reload(p))
 	s.turn(14 * time.Minute)
 	if _, status := b.redeem("late", b.silently("late")); status != http.StatusOK {

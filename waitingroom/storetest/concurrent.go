@@ -99,7 +99,7 @@ func (c *client) run(ctx context.Context) error {
 		}
 		// All clients go for the same few places, and for the same codes, and leave
 		// only when they have been to all.
-		for _, visit := range []func(context.Context, int64) error{c.claim, c.redeem, c.end} {
+		for _, visit := range []func(context.Context, int64) error{c.reserve, c.claim, c.redeem, c.end} {
 			for position := max(1, dealt.Serving-2*concurrentMax); position <= dealt.Serving; position++ {
 				if err := visit(ctx, position); err != nil && !refused(err) {
 					return err
@@ -113,7 +113,22 @@ func (c *client) run(ctx context.Context) error {
 // refused reports whether a call came too early or too late, as most do.
 func refused(err error) bool {
 	return errors.Is(err, waitingroom.ErrSpent) || errors.Is(err, waitingroom.ErrNotServed) || errors.Is(err, waitingroom.ErrUnsettled) ||
-		errors.Is(err, waitingroom.ErrNoSession) || errors.Is(err, waitingroom.ErrReplayed) || errors.Is(err, waitingroom.ErrFull)
+		errors.Is(err, waitingroom.ErrNoSession) || errors.Is(err, waitingroom.ErrReplayed) || errors.Is(err, waitingroom.ErrFull) ||
+		errors.Is(err, waitingroom.ErrSentRound)
+}
+
+// reserve keeps the turn of every third place for a visitor who comes late.
+func (c *client) reserve(ctx context.Context, position int64) error {
+	if position%3 != 0 {
+		return nil
+	}
+	return c.call(func(e *event) error {
+		e.position, e.admitted = position, true
+		_, _, err := c.store.Claim(ctx, c.room, waitingroom.Claim{
+			Ticket: ticketOf(0, position), Reserve: &waitingroom.Reservation{Op: c.op(), Login: codeOf(int(position), "shop").Login},
+		})
+		return err
+	})
 }
 
 func (c *client) claim(ctx context.Context, position int64) error {
