@@ -79,8 +79,9 @@ func Presets() []PresetDefaults {
 			Claims:  Claims{"email": "{sub}@visitors.invalid", "email_verified": true},
 		},
 		{
-			// It keeps a login for a day, and its connector reads all three claims.
-			Preset: PresetDex, TransactionTTL: 24 * time.Hour, Refresh: RefreshOfflineAccess, Accounts: true,
+			// It keeps a login for a day, and its connector reads all three claims. It
+			// refreshes for applications that do, and asks for offline_access never.
+			Preset: PresetDex, TransactionTTL: 24 * time.Hour, Refresh: RefreshAlways, Accounts: true,
 			Claims: Claims{"name": "Visitor {position}", "email": "{sub}@visitors.invalid", "email_verified": true},
 		},
 		{
