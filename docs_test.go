@@ -81,7 +81,7 @@ func TestEveryLibraryHasAReason(t *testing.T) {
 		}
 		i := slices.IndexFunc(required, func(m string) bool { return imported == m || strings.HasPrefix(imported, m+"/") })
 		if i < 0 {
-			t.Errorf("%s imports %s, which go.mod does not require", file, imported)
+			t.Errorf("%s imports %s, which no go.mod requires", file, imported)
 			continue
 		}
 		if !strings.Contains(decisions.String(), "`"+required[i]+"`") {
@@ -274,18 +274,16 @@ func imports(t *testing.T) map[string]string {
 	return imported
 }
 
-// requirements returns the modules of go.mod, the longest first, so that the
-// first that fits an import is the one that it comes from.
+// requirements returns the modules that the go.mod files require, the longest
+// first, so that the first that fits an import is the one that it comes from.
 func requirements(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile("go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var modules []string
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(strings.TrimPrefix(line, "require ")); len(fields) > 1 && strings.HasPrefix(fields[1], "v") {
-			modules = append(modules, fields[0])
+	for _, text := range files(t, ".mod") {
+		for line := range strings.Lines(string(text)) {
+			if fields := strings.Fields(strings.TrimPrefix(line, "require ")); len(fields) > 1 && strings.HasPrefix(fields[1], "v") {
+				modules = append(modules, fields[0])
+			}
 		}
 	}
 	slices.SortFunc(modules, func(a, b string) int { return len(b) - len(a) })

@@ -7,13 +7,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -207,19 +205,13 @@ func (s *server) write(name, content string) {
 
 // freeAddress returns an address of a host on the loopback network at which
 // nothing listens. A fixed port rather than :0 lets the issuer be written down first
-// and a restarted server be found again. It is below those that the system hands
-// out to connections, one of which might take it before the program does.
+// and a restarted server be found again.
 func freeAddress(t *testing.T, host string) string {
 	t.Helper()
-	for range 100 {
-		port := 20000 + mathrand.IntN(12000)
-		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err != nil {
-			continue
-		}
-		defer listener.Close()
-		return listener.Addr().String()
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("no port of %s is free", host)
-	return ""
+	defer listener.Close()
+	return listener.Addr().String()
 }

@@ -1,0 +1,11 @@
+module github.com/anteroom-dev/anteroom/e2e/gosite
+
+go 1.26.0
+
+require (
+	github.com/coreos/go-oidc/v3 v3.21.0
+	github.com/dexidp/dex v0.0.0-20260806151424-ab64ed778070
+	golang.org/x/oauth2 v0.37.0
+)
+
+require github.com/go-jose/go-jose/v4 v4.1.4 // indirect
