@@ -55,6 +55,7 @@ func TestExpressOpenIDConnect(t *testing.T) {
 		Overwritten: "invalid response encountered",
 		Cannot: map[string]string{
 			"a login beyond the time-out fails and can be tried again": "a login that has begun is kept in a cookie until the browser ends",
+			"five tabs at once take one place and all get in":          oneLogin,
 			"five requests at once all log in again":                   oneLogin,
 			"pictures take no place and log in silently later":         oneLogin,
 		},
@@ -89,6 +90,7 @@ func TestAuthExpress(t *testing.T) {
 		Late:        "There is a problem with the server configuration",
 		Overwritten: "There is a problem with the server configuration",
 		Cannot: map[string]string{
+			"five tabs at once take one place and all get in":            oneLogin,
 			"five requests at once all log in again":                     oneLogin,
 			"pictures take no place and log in silently later":           oneLogin,
 			"refresh tokens keep a visit for as long as the room allows": "it has no refreshing: its guide has the site send such requests by itself",

@@ -57,6 +57,7 @@ func scenes() map[string]scene {
 			more:    `trusted_proxies: ["127.0.0.0/8", "::1"]`, errors: 1, reach: floodTheLine,
 		},
 		"confirm":       {heading: confirmVisit, reach: logInAgain},
+		"requeue":       {heading: lineUpAgain, more: "    reauth: requeue", reach: logInAgain},
 		"continue-here": {heading: inUseElsewhere, reach: seeThePlaceInUse},
 		// The shop gives its side of a login up at once.
 		"start-afresh": {heading: "Your turn has come", more: "    transaction_ttl: 3s", reach: beLate},

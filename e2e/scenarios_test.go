@@ -3,10 +3,8 @@
 package e2e_test
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -40,6 +38,7 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		{Name: "an open room is not even seen", Room: "inlet: {kind: open}", Play: enterAtOnce},
+		{Name: "five tabs at once take one place and all get in", Room: "inlet: {kind: manual}", Play: enterAllAtOnce},
 		{Name: "client check finds no fault", Room: "inlet: {kind: open}", Play: checkTheClient},
 		{Name: "a visitor waits and gets in", Room: "inlet: {kind: manual}", Play: enterAfterAWait},
 		{Name: "two tabs wait at one place and both get in", Room: "inlet: {kind: manual}", Play: enterInTwoTabs},
@@ -160,31 +159,6 @@ func (st *stage) waitLong() *plainBrowser {
 	return b
 }
 
-func enterInTwoTabs(t *testing.T, st *stage) {
-	one := st.NewBrowser()
-	two := one.NewTab()
-	one.Goes(st.URL + "/one")
-	two.Goes(st.URL + "/two")
-	if a, b := st.InLine(one), st.InLine(two); a != b {
-		t.Errorf("the tabs have positions %d and %d", a, b)
-	}
-	st.Serve(1)
-	one.Reloads()
-	if st.Overwritten != "" {
-		st.Says(one, st.Overwritten)
-		one.Goes(st.URL + "/one")
-		two.Goes(st.URL + "/two")
-	} else {
-		two.Reloads()
-	}
-	if a, b := st.Inside(one, "/one"), st.Inside(two, "/two"); a != b {
-		t.Errorf("the tabs are %q and %q", a, b)
-	}
-	if got := st.Metric(`anteroom_room_dealt_total{room="sale"}`); got != 1 {
-		t.Errorf("got %d places dealt, want 1", got)
-	}
-}
-
 // returnUntilTheEnd lets the relying party's session end with its access token,
 // again and again, until the visit itself is over.
 func returnUntilTheEnd(t *testing.T, st *stage) {
@@ -254,56 +228,6 @@ func refreshUntilTheEnd(t *testing.T, st *stage) {
 	}
 	if got := b.Title(); !strings.HasPrefix(got, visitEnded) {
 		t.Errorf("the page is titled %q, want %q: %s", got, visitEnded, b)
-	}
-}
-
-// returnAllAtOnce is what a page with pictures does when the relying party's
-// session has ended.
-func returnAllAtOnce(t *testing.T, st *stage) {
-	b := st.NewBrowser()
-	b.Goes(st.URL + deepLink)
-	st.InLine(b)
-	st.Serve(1)
-	b.Reloads()
-	who := st.Inside(b, deepLink)
-	b.Forgets(st.URL)
-	var tabs sync.WaitGroup
-	for i := range 5 {
-		path, tab := fmt.Sprintf("/part/%d", i), b.NewTab()
-		tabs.Go(func() {
-			if err := tab.Tries(st.URL + path); err != nil {
-				t.Error(err)
-			} else if again, at, _ := shown(tab.Page.body); again != who || at != path {
-				t.Errorf("%s: got %q at %q, want %q: %s", path, again, at, who, tab)
-			}
-		})
-	}
-	tabs.Wait()
-	if got := st.Metric(`anteroom_room_dealt_total{room="sale"}`); got != 1 {
-		t.Errorf("got %d places dealt, want 1", got)
-	}
-}
-
-// askForPictures is what a page does that was loaded before the gate was there.
-func askForPictures(t *testing.T, st *stage) {
-	b := st.NewBrowser()
-	picture := b.NewTab()
-	picture.Dest = "image"
-	picture.Goes(st.URL + "/picture")
-	st.Says(picture, st.Refused)
-	b.Goes(st.URL + deepLink)
-	if got := st.InLine(b); got != 1 {
-		t.Errorf("got position %d, want 1, as a picture takes no place", got)
-	}
-	picture.Goes(st.URL + "/picture")
-	st.Says(picture, st.Refused)
-	st.Serve(1)
-	b.Reloads()
-	who := st.Inside(b, deepLink)
-	b.Forgets(st.URL)
-	picture.Goes(st.URL + "/picture")
-	if got := st.Inside(picture, "/picture"); got != who {
-		t.Errorf("the picture is for %q, want %q", got, who)
 	}
 }
 

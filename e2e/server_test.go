@@ -7,11 +7,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -205,13 +207,19 @@ func (s *server) write(name, content string) {
 
 // freeAddress returns an address of a host on the loopback network at which
 // nothing listens. A fixed port rather than :0 lets the issuer be written down first
-// and a restarted server be found again.
+// and a restarted server be found again. It is below those that the system hands
+// out to connections, one of which might take it before the program does.
 func freeAddress(t *testing.T, host string) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 20000 + mathrand.IntN(12000)
+		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		defer listener.Close()
+		return listener.Addr().String()
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatalf("no port of %s is free", host)
+	return ""
 }

@@ -18,8 +18,6 @@ const (
 	// pendingParam is the query parameter of the authorization endpoint that
 	// holds a sealed request which came by POST.
 	pendingParam = "pending"
-	// maxQuery bounds the query of an authorization request, in bytes.
-	maxQuery = 16 << 10
 )
 
 // authorize is GET on the authorization endpoint. It never takes a place in the
@@ -30,14 +28,8 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	noStore(w)
-	if len(r.URL.RawQuery) > maxQuery {
-		p.problem(w, r, http.StatusRequestURITooLong, Problem{InvalidRequest, "The site sent a request that is too long."})
-		return
-	}
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		// Nothing in such a query can be relied on, its address included.
-		p.problem(w, r, http.StatusBadRequest, Problem{InvalidRequest, "The site sent a request that cannot be read."})
+	q, ok := p.readQuery(w, r)
+	if !ok {
 		return
 	}
 	if q.Has(pendingParam) {

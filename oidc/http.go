@@ -11,8 +11,12 @@ import (
 	"strings"
 )
 
-// maxBody bounds the body of every POST, in bytes.
-const maxBody = 64 << 10
+const (
+	// maxBody bounds the body of every POST, in bytes.
+	maxBody = 64 << 10
+	// maxQuery bounds the query of a request that a browser brings, in bytes.
+	maxQuery = 16 << 10
+)
 
 // methods is a handler that knows which methods it takes.
 type methods map[string]http.HandlerFunc
@@ -143,6 +147,22 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		return nil, errNoForm
 	}
 	return form, nil
+}
+
+// readQuery returns the parameters that a browser brings in its query. If there is
+// too much of it or it can't be read, it says so and returns false: nothing in it
+// can be relied on then, the address of an answer included.
+func (p *Provider) readQuery(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
+	if len(r.URL.RawQuery) > maxQuery {
+		p.problem(w, r, http.StatusRequestURITooLong, Problem{InvalidRequest, "The site sent a request that is too long."})
+		return nil, false
+	}
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		p.problem(w, r, http.StatusBadRequest, Problem{InvalidRequest, "The site sent a request that cannot be read."})
+		return nil, false
+	}
+	return q, true
 }
 
 // repeated returns a parameter that was sent twice, or "".

@@ -33,12 +33,11 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	noStore(w)
-	if len(r.URL.RawQuery) > maxQuery {
-		p.problem(w, r, http.StatusRequestURITooLong, Problem{InvalidRequest, "The site sent a request that is too long."})
+	q, ok := p.readQuery(w, r)
+	if !ok {
 		return
 	}
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil || repeated(q) != "" {
+	if repeated(q) != "" {
 		p.problem(w, r, http.StatusBadRequest, Problem{InvalidRequest, "The site sent a request that cannot be read."})
 		return
 	}

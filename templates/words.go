@@ -180,10 +180,10 @@ func english() catalog {
 			"End my visit and join the line",
 		},
 		ContinueHere: notice{
-			"Your place is in use elsewhere",
+			"You have been let in already",
 			[]string{
-				"You were let in from another browser or another tab of yours.",
-				"You can continue here instead. The visit over there will then end.",
+				"That was in another browser or another tab of yours, or our answer did not reach you.",
+				"You can continue here. If the visit is going on elsewhere, it will then end there.",
 			},
 			"Continue here",
 		},

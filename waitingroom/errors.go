@@ -22,6 +22,10 @@ var (
 	// ErrTooMany says that one address joins faster than the flood limit allows.
 	ErrTooMany = errors.New("too many joins from one address")
 
+	// ErrExhausted says that a generation has no position left that a ticket could
+	// carry. Only a reset helps.
+	ErrExhausted = errors.New("every position of this generation has been dealt")
+
 	// ErrUnknownTicket says that a request ID was never dealt by this room in
 	// its present generation, or belongs to another door.
 	ErrUnknownTicket = errors.New("unknown request ID")

@@ -90,8 +90,9 @@ type Floors struct {
 type Advance struct {
 	// Node names the asking process. A process that starts takes a new name.
 	Node OpID
-	// Seq is one above the node's last successful call, or equal to it if its
-	// reply was lost, in which case the same positions are returned.
+	// Seq is one above the node's last successful call in the room, and 1 in its
+	// first; or equal to it if its reply was lost, in which case the same positions
+	// are returned.
 	Seq uint64
 	// N is the number of positions, 1 to 10,000.
 	N int

@@ -147,6 +147,13 @@ func New(c Config) (*LoadBalancer, error) {
 	return lb, err
 }
 
+// With returns another rule of the same load balancer, which shares its sessions.
+func (lb *LoadBalancer) With(on OnUnauthenticatedRequest) *LoadBalancer {
+	other := *lb
+	other.config.OnUnauthenticatedRequest = on
+	return &other
+}
+
 func withDefaults(c Config) Config {
 	if c.SessionCookieName == "" {
 		c.SessionCookieName = "AWSELBAuthSessionCookie"

@@ -2,8 +2,10 @@ package albsim_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,6 +60,31 @@ func TestTheSessionLastsAsLongAsTheVisit(t *testing.T) {
 			s.Serve("sale", 1)
 			s.welcomed(visitor.Reload(p), deepLink)
 		})
+	}
+}
+
+// The nodes of a load balancer know nothing of each other: all requests of a page
+// may refresh at the same moment with the same token, and again with those that
+// come out of it.
+func TestManyRequestsRefreshAtOnce(t *testing.T) {
+	s := openShop(t, "inlet: {kind: manual}")
+	s.balance("shop.example.com", nil)
+	visitor := s.Browser()
+	s.enter(visitor)
+	for range 2 {
+		s.Turn(16 * time.Minute)
+		var requests sync.WaitGroup
+		pages := make([]stage.Page, 20)
+		for i := range pages {
+			requests.Go(func() { pages[i] = visitor.Open(deepLink) })
+		}
+		requests.Wait()
+		for _, p := range pages {
+			s.welcomed(p, deepLink)
+		}
+	}
+	if got := s.complained(); got != nil {
+		t.Errorf("the access log has %q", got)
 	}
 }
 
@@ -148,7 +175,7 @@ func TestLoggingOutFreesTheSlot(t *testing.T) {
 }
 
 func TestARuleMayAllowOrDenyInsteadOfAuthenticating(t *testing.T) {
-	s := openShop(t, "inlet: {kind: open}", "allow.example.com", "deny.example.com")
+	s := openShop(t, "inlet: {kind: open}", "allow.example.com", "deny.example.com", "was-in.example.com")
 	for host, on := range map[string]albsim.OnUnauthenticatedRequest{
 		"allow.example.com": albsim.Allow, "deny.example.com": albsim.Deny,
 	} {
@@ -161,6 +188,26 @@ func TestARuleMayAllowOrDenyInsteadOfAuthenticating(t *testing.T) {
 	}
 	if p := visitor.Open("https://deny.example.com/"); p.Status != http.StatusUnauthorized {
 		t.Errorf("deny answers %d", p.Status)
+	}
+	// Somebody whose session has run out is sent to log in, with deny as well.
+	rule := s.balance("was-in.example.com", func(c *albsim.Config) { c.SessionTimeout = time.Minute })
+	s.welcomed(visitor.Go("https://was-in.example.com/"), "https://was-in.example.com/")
+	s.Turn(time.Minute)
+	r := httptest.NewRequest(http.MethodGet, "https://was-in.example.com/", nil)
+	for _, cookie := range visitor.Cookies("https://was-in.example.com/") {
+		r.AddCookie(cookie)
+	}
+	answer := httptest.NewRecorder()
+	rule.With(albsim.Deny).ServeHTTP(answer, r)
+	if answer.Code != http.StatusFound {
+		t.Errorf("a session that has run out is answered %d", answer.Code)
+	}
+	// HTTP/1.0 needs no Host, but a redirect URI does.
+	r.Host = ""
+	answer = httptest.NewRecorder()
+	rule.ServeHTTP(answer, r)
+	if got := s.complained(); answer.Code != http.StatusUnauthorized || !slices.Contains(got, albsim.AuthMissingHostHeader) {
+		t.Errorf("without Host: %d, log %q", answer.Code, got)
 	}
 }
 

@@ -162,6 +162,12 @@ func TestRotatedKeysStopNobody(t *testing.T) {
 	}
 }
 
+// A pool takes ID tokens with an elliptic signature as well.
+func TestAPoolTakesES256(t *testing.T) {
+	h := openHall(t, "inlet: {kind: open}", "id_token_alg: ES256", nil)
+	h.welcomed(h.Browser().Go(loginURL))
+}
+
 // A user of the pool costs money. By default each visit is one; with subject:
 // browser each browser is.
 func TestABrowserMayBeOneUserForEver(t *testing.T) {

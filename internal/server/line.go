@@ -21,6 +21,8 @@ const (
 	// keptLife is how long an authorization request waits in the store.
 	keptLife = 48 * time.Hour
 	keptName = "login/"
+	// vaultTimeout is how long a visitor waits for the vault, as for a room.
+	vaultTimeout = 5 * time.Second
 )
 
 // line is the line as the OpenID Provider sees it.
@@ -241,12 +243,16 @@ func (l *line) Keep(ctx context.Context, value []byte) (string, error) {
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails.
 	name := hex.EncodeToString(random[:])
+	ctx, cancel := context.WithTimeout(ctx, vaultTimeout)
+	defer cancel()
 	_, err := l.vault.Keep(ctx, keptName+name, value, keptLife)
 	return name, translate(err)
 }
 
 // Kept implements [oidc.Queue].
 func (l *line) Kept(ctx context.Context, name string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, vaultTimeout)
+	defer cancel()
 	value, err := l.vault.Kept(ctx, keptName+name)
 	return value, translate(err)
 }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -65,10 +64,6 @@ type Record struct {
 	Ops []waitingroom.OpID `json:"ops,omitempty"`
 	Log []Rise             `json:"log,omitempty"`
 }
-
-// ErrExhausted says that a generation has no position left that a ticket could
-// carry. Only a reset helps.
-var ErrExhausted = errors.New("every position of this generation has been dealt")
 
 // rememberedOps is how many operators' orders are kept to recognise a
 // repeated one. Operators give a few a minute.
@@ -156,14 +151,14 @@ func (l *Ledger) Deal(n int) (first int64, err error) {
 // maxAdvance is the most positions that one call can ask for.
 const maxAdvance = 10_000
 
-// Next returns the last position of the next n after dealt, or [ErrExhausted].
-// An n that isn't between 1 and 10,000 is an error, too.
+// Next returns the last position of the next n after dealt, or
+// [waitingroom.ErrExhausted]. An n that isn't between 1 and 10,000 is an error, too.
 func Next(dealt int64, n int) (upto int64, err error) {
 	if n < 1 || n > maxAdvance {
 		return 0, fmt.Errorf("advance by %d: not between 1 and %d", n, maxAdvance)
 	}
 	if upto = dealt + int64(n); upto > waitingroom.MaxPosition {
-		return 0, ErrExhausted
+		return 0, waitingroom.ErrExhausted
 	}
 	return upto, nil
 }
