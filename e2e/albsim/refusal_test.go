@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,8 +89,8 @@ func TestTheLoadBalancerNamesTheProvidersFaults(t *testing.T) {
 	s.balance("gone.example.com", func(c *albsim.Config) { c.TokenEndpoint = "https://gone.invalid/token" })
 	s.refused(s.Browser().Go("https://gone.example.com/"), http.StatusInternalServerError, albsim.AuthTokenEpRequestTimeout)
 
-	wrong := &provider{}
-	s.Host("wrong.example.com", wrong)
+	var wrong atomic.Pointer[provider] // A request that takes long may outlive its test.
+	s.Host("wrong.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { wrong.Load().ServeHTTP(w, r) }))
 	const site = "https://faulty.example.com/"
 	s.balance("faulty.example.com", func(c *albsim.Config) {
 		c.Issuer, c.AuthorizationEndpoint = wrongIssuer, wrongIssuer+"/authorize"
@@ -120,8 +121,9 @@ func TestTheLoadBalancerNamesTheProvidersFaults(t *testing.T) {
 		{"userinfo that takes long", func(p *provider) { p.slow = "/userinfo" }, 500, albsim.AuthUserinfoEpRequestTimeout},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			*wrong = newProvider(s.Now())
-			test.spoil(wrong)
+			next := newProvider(s.Now())
+			test.spoil(&next)
+			wrong.Store(&next)
 			p := s.Browser().Go(site)
 			got := s.complained()
 			if p.Status != test.status || test.reason != "" && !slices.Contains(got, test.reason) {

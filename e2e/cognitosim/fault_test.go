@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,9 +95,10 @@ func TestAPoolDemandsHTTPSOnPort443WithoutASlash(t *testing.T) {
 // What a pool makes of a provider that gets things wrong.
 func TestFaultsOfAProviderReachTheApplication(t *testing.T) {
 	h := openHall(t, "inlet: {kind: open}", "", nil)
-	odd := &provider{}
-	h.Host("odd.example.com", odd)
-	*odd = newProvider(t, h.Now())
+	var odd atomic.Pointer[provider] // A request that takes long may outlive its test.
+	good := newProvider(t, h.Now())
+	odd.Store(&good)
+	h.Host("odd.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { odd.Load().ServeHTTP(w, r) }))
 	h.addPool(h.config(func(c *cognitosim.Config) {
 		c.OIDCIssuer, c.Deadline = oddIssuer, 200*time.Millisecond
 	}))
@@ -120,8 +122,9 @@ func TestFaultsOfAProviderReachTheApplication(t *testing.T) {
 		{"attributes that take long", "userInfo endpoint", func(p *provider) { p.slow = "/userinfo" }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			*odd = newProvider(t, h.Now())
-			test.spoil(odd)
+			next := newProvider(t, h.Now())
+			test.spoil(&next)
+			odd.Store(&next)
 			if p := h.Browser().Go(loginURL); test.want == "" {
 				h.welcomed(p)
 			} else {
