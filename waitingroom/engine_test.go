@@ -454,6 +454,17 @@ func TestEachDoorTakesItsOwnLane(t *testing.T) {
 	if _, err := room.Ticket(t.Context(), ticket.ID, waitingroom.LaneAPI); !errors.Is(err, waitingroom.ErrUnknownTicket) {
 		t.Errorf("a browser's ID at the API door gives %v, want ErrUnknownTicket", err)
 	}
+	api, err := room.Join(t.Context(), waitingroom.Join{Lane: waitingroom.LaneAPI})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := room.Ticket(t.Context(), api.ID, waitingroom.LaneAPI); err != nil {
+		t.Errorf("an ID of the API at its own door gives %v", err)
+	}
+	// Not even with a proof, which the API never gives.
+	if _, _, err := room.Verify(t.Context(), room.Prove(api, 0)); !errors.Is(err, waitingroom.ErrUnknownTicket) {
+		t.Errorf("an ID of the API at the browser's door gives %v, want ErrUnknownTicket", err)
+	}
 }
 
 func TestAForeignMasterSecretRefusesToStart(t *testing.T) {

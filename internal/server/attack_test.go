@@ -220,6 +220,45 @@ func TestLanesDoNotMix(t *testing.T) {
 	if answer := b.get("/public/queue_num?event_id=sale&request_id=" + sub); answer.StatusCode != http.StatusAccepted {
 		t.Errorf("the sub opens the API: %d %s", answer.StatusCode, answer.text)
 	}
+	unknown := b.get("/public/queue_num?event_id=sale&request_id=00000000-0000-4000-8000-000000000000")
+	if answer := b.get("/public/queue_num?event_id=sale&request_id=" + sub); answer.text != unknown.text || answer.StatusCode != unknown.StatusCode {
+		t.Errorf("the sub is told apart from an unknown ID: %q, %q", answer.text, unknown.text)
+	}
+}
+
+// In an open room there is no line to lose, so a place that is dead or broken is
+// replaced without asking; TestTamperedInputLosesNothing has the other rooms.
+func TestAnOpenRoomReplacesABrokenPlaceAtOnce(t *testing.T) {
+	s := newSite(t, "memory:", "{kind: open}")
+	b := s.browser()
+	b.code(b.login())
+	at, err := url.Parse(issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.jar.SetCookies(at, []*http.Cookie{{Name: "anteroom-place-sale", Value: "broken", Path: "/"}})
+	if got, status := b.redeem("shop", b.code(b.login())); status != http.StatusOK || got.IDToken == "" {
+		t.Errorf("the code of the new place gives %d", status)
+	}
+	if dealt := s.dealt(); dealt != 1 {
+		t.Errorf("%d places were dealt, want the one of the minute before", dealt)
+	}
+}
+
+// An open connection costs more than opening one again after ten seconds.
+func TestABrowserThatComesBackLateKeepsNoConnection(t *testing.T) {
+	for inlet, closes := range map[string]bool{"{kind: manual}": false, "{kind: periodic, add: 1, every: 60s}": true} {
+		s := newSite(t, "memory:", inlet)
+		for range 4 {
+			s.browser().login()
+		}
+		b := s.browser()
+		p := b.login()
+		poll := b.get("/wait/status?" + mustQuery(p.Request.URL.String()))
+		if p.Close != closes || poll.Close != closes {
+			t.Errorf("%s: the page closes its connection: %v, and the poll: %v; want %v", inlet, p.Close, poll.Close, closes)
+		}
+	}
 }
 
 func TestListenersServeNoPathOfTheOther(t *testing.T) {
