@@ -259,6 +259,34 @@ func TestASlotIsFreedOnceNoClientHoldsATokenOfTheVisit(t *testing.T) {
 	}
 }
 
+// A client that never releases a slot keeps it for as long as the session would
+// have lived, whoever ends the visit, and by whichever way.
+func TestASlotThatIsNeverReleasedLastsAsLongAsTheSession(t *testing.T) {
+	for name, ends := range map[string]func(inside *browser, got tokens) page{
+		"a logout": func(inside *browser, got tokens) page { return inside.get("/logout?id_token_hint=" + got.IDToken) },
+		"a revocation": func(inside *browser, got tokens) page {
+			return inside.do(http.MethodPost, "/revoke", url.Values{"token": {got.AccessToken}, "client_id": {"shop"}, "client_secret": {secret}}, nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "memory:", "{kind: capacity, max: 1}") // Sessions of an hour.
+			s.restart(shopWith("release: never"))
+			inside, next := s.browser(), s.browser()
+			got, _ := inside.redeem("shop", inside.code(inside.login()))
+			p := next.login()
+			if at := ends(inside, got); at.StatusCode != http.StatusOK {
+				t.Fatalf("answers %d\n%s", at.StatusCode, at.text)
+			}
+			s.turn(59 * time.Minute)
+			if at := next.poll(p); at.State != "waiting" {
+				t.Errorf("before the session would have ended the next visitor is %q", at.State)
+			}
+			s.turn(2 * time.Minute)
+			s.until("free", func() bool { return next.poll(p).State == "served" })
+		})
+	}
+}
+
 // fields returns the hidden fields of a page's form.
 func fields(page string) url.Values {
 	form := url.Values{}
