@@ -121,6 +121,9 @@ func (p *Pair) TLS() *tls.Config {
 	}
 }
 
+// Expires returns until when the certificate in use is valid.
+func (p *Pair) Expires() time.Time { return p.current.Load().Leaf.NotAfter }
+
 // Watch looks at the files every five seconds until ctx ends.
 func (p *Pair) Watch(ctx context.Context) {
 	ticker := time.NewTicker(watchEvery)

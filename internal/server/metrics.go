@@ -27,10 +27,17 @@ func newMetrics(s *web, version string) []prometheus.Collector {
 		Name: "anteroom_signing_key_timestamp_seconds",
 		Help: "Since when the oldest key that signs does so, in Unix seconds; 0 while there is none.",
 	}, func() float64 { return oldestKey(s.ring) })
-	return []prometheus.Collector{
+	all := []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		build, pages, polls, key, newRoomMetrics(s.engine),
 	}
+	for side, pair := range s.certificates {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "anteroom_certificate_expiry_timestamp_seconds", Help: "Until when the listener's certificate is valid, in Unix seconds.",
+			ConstLabels: prometheus.Labels{"side": side},
+		}, func() float64 { return float64(pair.Expires().Unix()) }))
+	}
+	return all
 }
 
 // oldestKey returns since when the oldest active key signs, in Unix seconds.

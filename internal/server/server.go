@@ -115,11 +115,12 @@ func (s *Server) setup(o Options) error {
 	if err != nil {
 		return err
 	}
-	s.public = s.httpServer(web.public())
-	s.management = s.httpServer(web.management(tokens, o.Version))
-	if err := s.secureBoth(); err != nil {
+	if web.certificates, err = s.certificates(); err != nil {
 		return err
 	}
+	s.public = s.httpServer(web.public())
+	s.management = s.httpServer(web.management(tokens, o.Version))
+	s.secure(web.certificates)
 	if s.publicSocket, err = s.listen("public", c.Listen); err != nil {
 		return err
 	}

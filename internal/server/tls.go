@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,40 +15,43 @@ import (
 // the browsers' own lists, is not ours to say.
 const strictTransport = "max-age=31536000"
 
-// secureBoth gives both sides their certificates, if they have any.
-func (s *Server) secureBoth() error {
+// certificates opens the certificates of the sides that have one, by the side's
+// name, and keeps them up to date until the server stops.
+func (s *Server) certificates() (map[string]*certificate.Pair, error) {
 	watching, cancel := context.WithCancel(context.Background())
 	s.atStop("stop watching certificates", func(context.Context) error {
 		cancel()
 		return nil
 	})
-	if s.config.TLS.Enabled() {
-		s.public.Handler = httpsOnly(s.public.Handler)
+	pairs := make(map[string]*certificate.Pair)
+	for name, t := range map[string]config.TLS{"public": s.config.TLS, "management": s.config.Management.TLS} {
+		if !t.Enabled() {
+			continue
+		}
+		pair, err := certificate.Open(certificate.Options{
+			Name: name, CertFile: t.CertFile, KeyFile: t.KeyFile,
+			Cert: []byte(t.Cert.Reveal()), Key: []byte(t.Key.Reveal()), Logger: s.log,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("listen for the %s side: %w", name, err)
+		}
+		if t.CertFile != "" || t.KeyFile != "" {
+			go pair.Watch(watching)
+		}
+		pairs[name] = pair
 	}
-	return errors.Join(
-		s.secure(watching, "public", s.public, s.config.TLS),
-		s.secure(watching, "management", s.management, s.config.Management.TLS),
-	)
+	return pairs, nil
 }
 
-// secure gives a side its certificate, if the configuration names one, and keeps
-// it up to date while ctx lasts.
-func (s *Server) secure(ctx context.Context, name string, side *http.Server, t config.TLS) error {
-	if !t.Enabled() {
-		return nil
+// secure gives both sides their certificates, if they have any.
+func (s *Server) secure(pairs map[string]*certificate.Pair) {
+	if pair := pairs["public"]; pair != nil {
+		s.public.TLSConfig = pair.TLS()
+		s.public.Handler = httpsOnly(s.public.Handler)
 	}
-	pair, err := certificate.Open(certificate.Options{
-		Name: name, CertFile: t.CertFile, KeyFile: t.KeyFile,
-		Cert: []byte(t.Cert.Reveal()), Key: []byte(t.Key.Reveal()), Logger: s.log,
-	})
-	if err != nil {
-		return fmt.Errorf("listen for the %s side: %w", name, err)
+	if pair := pairs["management"]; pair != nil {
+		s.management.TLSConfig = pair.TLS()
 	}
-	side.TLSConfig = pair.TLS()
-	if t.CertFile != "" || t.KeyFile != "" {
-		go pair.Watch(ctx)
-	}
-	return nil
 }
 
 // serve answers connections until the side is stopped: by TLS with HTTP/2 if it

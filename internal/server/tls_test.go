@@ -9,10 +9,12 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +103,35 @@ func visit(ctx context.Context, address string, settings *tls.Config) (seen, err
 		return seen{}, err
 	}
 	return seen{answer.StatusCode, answer.ProtoMajor, answer.Header.Get("Strict-Transport-Security")}, answer.Body.Close()
+}
+
+func TestTheMetricsTellUntilWhenCertificatesAreValid(t *testing.T) {
+	dir := t.TempDir()
+	trusted := newCertificate(t, dir)
+	s := startSecure(t, dir)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, ServerName: "localhost"}, DisableKeepAlives: true}}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+s.ManagementAddr().String()+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, side := range []string{"public", "management"} {
+		_, after, ok := strings.Cut(string(text), `anteroom_certificate_expiry_timestamp_seconds{side="`+side+`"} `)
+		value, _, _ := strings.Cut(after, "\n")
+		until, err := strconv.ParseFloat(value, 64)
+		if left := time.Until(time.Unix(int64(until), 0)); !ok || err != nil || left < 59*time.Minute || left > time.Hour {
+			t.Errorf("the %s certificate is said to be valid for %v (%q)", side, left, value)
+		}
+	}
 }
 
 func TestBothSidesSpeakHTTPSWithTheirCertificate(t *testing.T) {

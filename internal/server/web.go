@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/anteroom-dev/anteroom/awsapi"
+	"github.com/anteroom-dev/anteroom/internal/certificate"
 	"github.com/anteroom-dev/anteroom/internal/config"
 	"github.com/anteroom-dev/anteroom/keys"
 	"github.com/anteroom-dev/anteroom/oidc"
@@ -38,6 +39,8 @@ type web struct {
 	client   func(*http.Request) netip.Addr
 	log      *slog.Logger
 	shed     atomic.Int64
+	// certificates are those of the sides that have one, by the side's name.
+	certificates map[string]*certificate.Pair
 }
 
 // public returns the handler of the public listener. The paths that a crowd
