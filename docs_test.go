@@ -2,12 +2,17 @@ package anteroom_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"go/parser"
 	"go/token"
 	"io"
 	"io/fs"
 	"maps"
+	"math/big"
 	"net/http"
 	"os"
 	"path"
@@ -17,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -169,13 +175,39 @@ func TestLogLinesAreWorded(t *testing.T) {
 	}
 }
 
-// metrics returns what a server answers at /metrics.
+// makeCertificate writes a certificate and its key, which nobody trusts.
+func makeCertificate(t *testing.T, dir string) {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range []*pem.Block{{Type: "CERTIFICATE", Bytes: cert}, {Type: "PRIVATE KEY", Bytes: key}} {
+		file := map[string]string{"CERTIFICATE": "cert.pem", "PRIVATE KEY": "key.pem"}[block.Type]
+		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// metrics returns what a server answers at /metrics that has all that is measured.
 func metrics(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
+	makeCertificate(t, dir)
 	settings, err := config.Parse([]byte(`
-issuer: http://localhost
+issuer: https://localhost
 listen: "127.0.0.1:0"
+tls: {cert_file: cert.pem, key_file: key.pem}
 management: {listen: "127.0.0.1:0", token_file: token}
 store: {url: "memory:"}
 rooms: [{id: sale}]
