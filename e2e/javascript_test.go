@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 // noSuchKey is what openid-client says, and all that is built on it, of a token
@@ -78,6 +80,26 @@ func TestExpressOpenIDConnect(t *testing.T) {
 		playScenarios(t, site)
 		playTabsInAnyOrder(t, site)
 	})
+}
+
+// The page that posts the ID token presses its own button under a policy of its
+// own, and the site's cookies have to come along with what another site posts.
+func TestBrowserPostsAnIDToken(t *testing.T) {
+	t.Parallel()
+	site := relyingParty{
+		Callback: "/callback", Client: "response_types: [id_token]",
+		Start: nodeSite(t, "express_openid_connect_site.mjs"),
+	}
+	st := newStage(t, site, scenario{Room: "inlet: {kind: manual}"})
+	b := newBrowser(t)
+	b.TrustAll()
+	b.Goes(st.URL+deepLink, inLine)
+	st.Serve(1)
+	b.Shows("#path", deepLink)
+	b.Do(chromedp.Navigate(st.URL + "/leave"))
+	b.Until(`document.title === "Goodbye"`)
+	b.Goes(st.URL+"/", visitEnded)
+	b.Behaved(0, st.Issuer, st.URL)
 }
 
 // TestAuthExpress sends neither state nor nonce.

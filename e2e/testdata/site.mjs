@@ -42,7 +42,7 @@ export function problem(message) {
 }
 
 function page(title, body) {
-  return `<!doctype html><title>${title}</title>\n${body}`;
+  return `<!doctype html><title>${title}</title><link rel="icon" href="data:,">\n${body}`;
 }
 
 function escape(text) {
