@@ -66,8 +66,8 @@ func management(engine *waitingroom.Engine) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/admin/api/", admin.Rooms(engine))
 	mux.Handle("/private/", awsapi.New(awsapi.Options{Engine: engine}).Private())
-	return admin.Auth([]admin.Token{
-		{Hash: sha256.Sum256([]byte(token)), Access: admin.Access{Name: "admin", Role: admin.Admin}},
+	return admin.Auth(func() []admin.Token {
+		return []admin.Token{{Hash: sha256.Sum256([]byte(token)), Access: admin.Access{Name: "admin", Role: admin.Admin}}}
 	}, mux)
 }
 

@@ -77,15 +77,15 @@ func AccessOf(ctx context.Context) Access {
 	return access
 }
 
-// Auth lets a request through to next if it carries one of the tokens as
-// "Authorization: Bearer", and answers 401 otherwise; without any tokens, nothing
+// Auth lets a request through to next if it carries one of the tokens that are good
+// at the moment as "Authorization: Bearer", and answers 401 otherwise; without any tokens, nothing
 // gets through. A token whose role or rooms do not reach that far gets 403:
 // what changes something takes an operator below /private/ and an admin elsewhere.
 // A token in the query is not looked at, since addresses end up in logs.
-func Auth(tokens []Token, next http.Handler) http.Handler {
+func Auth(tokens func() []Token, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, given := bearer(r)
-		access, known := find(tokens, token)
+		access, known := find(tokens(), token)
 		if !given || !known {
 			// RFC 6750 §3: a challenge has a parameter, and says what was wrong
 			// only to those who tried.

@@ -44,7 +44,7 @@ func TestAuthLetsThroughOnlyThoseWithAToken(t *testing.T) {
 		{"no tokens configured and none given", nil, "", "", 401, missing},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := admin.Auth(test.tokens, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			h := admin.Auth(func() []admin.Token { return test.tokens }, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusNoContent)
 			}))
 			r := httptest.NewRequest(http.MethodGet, "/admin/api/rooms"+test.query, nil)
@@ -91,7 +91,8 @@ func TestATokenReachesAsFarAsItsRole(t *testing.T) {
 		{"BREW", "/metrics", []string{"admin"}},
 	} {
 		for name, access := range everywhere {
-			h := admin.Auth([]admin.Token{{Hash: sha256.Sum256([]byte("a-token")), Access: access}},
+			tokens := []admin.Token{{Hash: sha256.Sum256([]byte("a-token")), Access: access}}
+			h := admin.Auth(func() []admin.Token { return tokens },
 				http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if diff := cmp.Diff(access, admin.AccessOf(r.Context())); diff != "" {
 						t.Errorf("access (-want +got):\n%s", diff)

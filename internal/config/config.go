@@ -109,6 +109,7 @@ type Management struct {
 	TokenFile string `yaml:"token_file" dynamic:"none if there are tokens; else admin-token beside the store's file or, with memory:, beside the configuration file"`
 
 	// Tokens lists further tokens, each for somebody who is to do only part of it.
+	// Their files and token_file are read again within five seconds of a change.
 	Tokens []Token `yaml:"tokens"`
 
 	// TLS makes the management listener speak HTTPS.

@@ -4,13 +4,36 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"regexp"
+	"strings"
 )
+
+// errToken says that a text is no management token.
+var errToken = fmt.Errorf(`must hold one line of %d to %d characters out of A-Z, a-z, 0-9 and "-._~+/="`, minSecret, maxSecret)
+
+// ReadToken returns the management token that a file holds now. Its errors show
+// nothing of it.
+func ReadToken(path string) (Secret, error) {
+	text, err := readSecretFile(path)
+	if err != nil {
+		return Secret{}, err
+	}
+	text = strings.TrimRight(text, "\r\n")
+	if !isToken(text) {
+		return Secret{}, fmt.Errorf("%s %w", path, errToken)
+	}
+	return NewSecret(text), nil
+}
+
+// isToken reports whether text can be a management token.
+func isToken(text string) bool {
+	// RFC 6750 §2.1: a bearer token is of these characters.
+	return regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`).MatchString(text) && len(text) >= minSecret && len(text) <= maxSecret
+}
 
 // token returns the management token that the file of the key at path holds.
 func (l *loader) token(path, text string) Secret {
-	// RFC 6750 §2.1: a bearer token is of these characters.
-	if !regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`).MatchString(text) || len(text) < minSecret || len(text) > maxSecret {
-		l.fault(path, `must hold one line of %d to %d characters out of A-Z, a-z, 0-9 and "-._~+/="`, minSecret, maxSecret)
+	if !isToken(text) {
+		l.fault(path, "%v", errToken)
 	}
 	return NewSecret(text)
 }

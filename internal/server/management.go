@@ -14,7 +14,7 @@ import (
 
 // management returns the handler of the management listener. All but the health
 // checks needs one of the tokens.
-func (s *web) management(tokens []admin.Token, version string) http.Handler {
+func (s *web) management(tokens func() []admin.Token, version string) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newMetrics(s, version)...)
 

@@ -91,10 +91,16 @@ func (s *Server) setup(o Options) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := operators(c, s.log)
+	operators, err := newOperators(c, s.log)
 	if err != nil {
 		return err
 	}
+	watching, cancel := context.WithCancel(context.Background())
+	s.atStop("stop watching tokens", func(context.Context) error {
+		cancel()
+		return nil
+	})
+	go operators.watch(watching)
 	if s.store, err = openStore(o); err != nil {
 		return err
 	}
@@ -119,7 +125,7 @@ func (s *Server) setup(o Options) error {
 		return err
 	}
 	s.public = s.httpServer(web.public())
-	s.management = s.httpServer(web.management(tokens, o.Version))
+	s.management = s.httpServer(web.management(operators.tokens, o.Version))
 	s.secure(web.certificates)
 	if s.publicSocket, err = s.listen("public", c.Listen); err != nil {
 		return err
