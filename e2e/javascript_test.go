@@ -131,11 +131,12 @@ func playTabsInAnyOrder(t *testing.T, site relyingParty) {
 	t.Run("with a short transaction_ttl two tabs get in in any order", func(t *testing.T) {
 		t.Parallel()
 		st := newStage(t, site, scenario{Room: "inlet: {kind: manual}", TransactionTTL: 3 * time.Second})
-		one, begun := st.NewBrowser(), time.Now()
+		one := st.NewBrowser()
 		two := one.NewTab()
 		one.Goes(st.URL + "/one")
 		two.Goes(st.URL + "/two")
 		st.InLine(two)
+		begun := time.Now()
 		eventually(t, "the logins are too old", func() bool { return time.Since(begun) > 2500*time.Millisecond })
 		st.Serve(1)
 		one.Reloads()
