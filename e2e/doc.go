@@ -2,7 +2,7 @@
 // operator starts it, driven by real browsers and real relying parties. It
 // imports nothing of this module but the pages, whose words are compared with
 // those of their script, and its tests carry the build tag e2e, because they need
-// Chromium and npm packages that `make test` does without:
+// programs that `make test` does without:
 //
 //	make e2e
 //
@@ -12,6 +12,9 @@
 //	browser := newBrowser(t)
 //	browser.Do(chromedp.Navigate(server.Issuer + "/healthz"))
 //
-// With CI=true a missing browser or npm package fails a test; without, it is
-// skipped. Screenshots go to the folder artifacts at the root of the module.
+// Relying parties are programs that others wrote, such as Apache. Each is described
+// once, and goes through one table of scenarios, from an open room to a change of
+// keys; what it cannot do is written in its description, with the reason.
+//
+// With CI=true a missing program or package fails a test; without, it is skipped. Screenshots go to the folder artifacts at the root of the module.
 package e2e

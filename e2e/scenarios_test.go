@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,10 +72,17 @@ func scenarios() []scenario {
 	}
 }
 
-// playScenarios plays all scenarios with a relying party.
+// playScenarios plays all scenarios with a relying party but those that it cannot
+// play, and says why not.
 func playScenarios(t *testing.T, party relyingParty) {
 	t.Helper()
-	for _, s := range scenarios() {
+	all := scenarios()
+	for name := range party.Cannot {
+		if !slices.ContainsFunc(all, func(s scenario) bool { return s.Name == name }) {
+			t.Errorf("there is no scenario %q that this relying party couldn't play", name)
+		}
+	}
+	for _, s := range all {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			if reason, ok := party.Cannot[s.Name]; ok {
