@@ -36,10 +36,11 @@ func checkURL(text string) (parsed *url.URL, fault string) {
 	if len(text) > maxURL {
 		return nil, "must not be longer than " + strconv.Itoa(maxURL) + " bytes"
 	}
-	// Browsers read a backslash as a slash, and drop or encode what is not printable
-	// ASCII, each in its own way.
-	if !regexp.MustCompile(`^[!-\[\]-~]+$`).MatchString(text) {
-		return nil, "must be of printable ASCII characters, without spaces and backslashes"
+	// RFC 3986 §2: these are the characters that a URL can have; all others stand in
+	// it percent-encoded. Browsers read a backslash as a slash, and drop or encode
+	// the rest, each in its own way.
+	if !regexp.MustCompile(`^[!#-;=?-\[\]_a-z~]+$`).MatchString(text) {
+		return nil, "must be of printable ASCII characters, without spaces and any of \"<>\\^`{|}"
 	}
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.Host == "" || parsed.Hostname() == "" || parsed.Opaque != "" {
