@@ -10,7 +10,8 @@ import "time"
 type Reservation struct {
 	// Op names this call, so that repeating it counts once.
 	Op OpID
-	// Login names the login that came too late, and Received is when it came in.
+	// Login names the login that came too late, and Received is when it came in, in
+	// whole seconds.
 	Login    [16]byte
 	Received time.Time
 }

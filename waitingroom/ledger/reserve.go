@@ -34,8 +34,8 @@ func (l *Ledger) sendRound(s waitingroom.Session, r waitingroom.Reservation) (wa
 		}
 	}
 	// A login that had come in before the last round didn't come of it: it is
-	// that of another tab.
-	counts := again || !r.Received.Before(last) || len(s.Rounds) >= keptRounds
+	// that of another tab. When it came in is known to the second.
+	counts := again || !r.Received.Before(last.Truncate(time.Second)) || len(s.Rounds) >= keptRounds
 	if counts && counted >= waitingroom.MaxRounds {
 		return waitingroom.Session{}, waitingroom.ErrSentRound
 	}

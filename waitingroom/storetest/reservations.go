@@ -17,6 +17,7 @@ func reservationTests() []test {
 		{"a reserved turn belongs to its browser, and can't be extended", reservationIsHeld},
 		{"a turn that can't be claimed can't be reserved", reservationRefusals},
 		{"a visitor is sent round twice, and again once a code was redeemed", sentRoundTwice},
+		{"a login that comes back within the second is one of the loop", sentRoundWithinASecond},
 		{"a reservation on a visit only counts", reservationOnAVisit},
 		{"logins side by side are sent round once each and count as one", sentRoundSideBySide},
 		{"what a visitor is sent round with is bounded", roundsAreBounded},
@@ -217,6 +218,22 @@ func sentRoundTwice(s *site) {
 	s.must(err)
 	s.same("rounds once it was redeemed", len(taken.Session.Rounds), 0)
 	again(10)
+}
+
+// sentRoundWithinASecond stops a loop from going on unseen because the relying party
+// is quick: its new login comes in within the second in which the visitor was sent,
+// and by whole seconds before that.
+func sentRoundWithinASecond(s *site) {
+	s.join(1)
+	s.serve(1)
+	round := func(n int) *waitingroom.Reservation {
+		now := s.counters().Now
+		s.Tick(now.Truncate(time.Second).Add(2600 * time.Millisecond).Sub(now))
+		return s.sent(n, 1800*time.Millisecond)
+	}
+	s.reserve(1, round(1))
+	s.reserve(1, round(2))
+	s.reserveRefused(1, round(3), waitingroom.ErrSentRound)
 }
 
 func reservationOnAVisit(s *site) {
