@@ -39,8 +39,12 @@ func (l *Login) Late(now time.Time) bool {
 	return now.Sub(l.received) > ttl-min(lateMargin, ttl/3)
 }
 
+// CanStartAfresh reports whether the client has a place where a login starts
+// afresh. If not, only a person who follows a link to its site does that.
+func (l *Login) CanStartAfresh() bool { return l.client.ReinitiateURL != "" }
+
 // Reinitiate sends the browser to start the login afresh at the relying party,
-// whose old one is never used. It reports whether the client has such a way; if
+// whose old one is never used. It reports whether [Login.CanStartAfresh]; if
 // not, nothing has been written.
 //
 // OpenID Connect Core 1.0 §4: a third party may start a login at the relying

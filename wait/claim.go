@@ -86,13 +86,16 @@ func (h *Handler) startAfresh(v *visit, ticket waitingroom.Ticket, holder [32]by
 	if fresh != "" {
 		h.Cookies.setSession(v.w, v.room.Config().ID, fresh)
 	}
-	if looping {
+	can := v.login.CanStartAfresh()
+	if looping && can {
 		h.Logger.WarnContext(v.r.Context(), "a visitor was sent to start the login afresh again and again, and no code was redeemed",
 			"room", v.room.Config().ID, "client", v.login.Client())
 	}
-	if looping || !v.login.StartAfresh(v.w, v.r) {
+	if looping || !can {
 		h.Pages.StartAfresh(v.w, templates.StartAfresh{Room: v.room.Config().Name, SiteURL: v.login.SiteURL()})
+		return
 	}
+	v.login.StartAfresh(v.w, v.r)
 }
 
 // refused answers a claim that the store refused.

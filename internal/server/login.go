@@ -76,8 +76,10 @@ func (l login) Reservation() *waitingroom.Reservation {
 	return &waitingroom.Reservation{Op: waitingroom.NewOpID(), Login: l.request.ID(), Received: l.request.Received()}
 }
 
-func (l login) StartAfresh(w http.ResponseWriter, r *http.Request) bool {
-	return l.provider.Reinitiate(w, r, l.request)
+func (l login) CanStartAfresh() bool { return l.request.CanStartAfresh() }
+
+func (l login) StartAfresh(w http.ResponseWriter, r *http.Request) {
+	l.provider.Reinitiate(w, r, l.request)
 }
 
 func (l login) Answer() (waitingroom.Code, http.HandlerFunc) {

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -44,7 +45,8 @@ type site struct {
 	dir    string
 	text   string
 
-	secrets []string // The master secrets, newest first.
+	secrets []string     // The master secrets, newest first.
+	log     bytes.Buffer // To be read when the server has stopped.
 }
 
 // newSite runs a server with one client, "shop", and one room, "sale", with the
@@ -79,7 +81,7 @@ func (s *site) start() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.server, err = server.New(server.Options{Config: c, Now: s.clock.now, Logger: slog.New(slog.NewTextHandler(s.Output(), nil))})
+	s.server, err = server.New(server.Options{Config: c, Now: s.clock.now, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), &s.log), nil))})
 	if err != nil {
 		s.Fatal(err)
 	}
