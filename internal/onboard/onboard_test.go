@@ -130,6 +130,8 @@ func TestCheckRegistrationSaysWhatIsWrong(t *testing.T) {
 		"oauth2-proxy and an unverified address":   {config.PresetOAuth2Proxy, issuer, `claims: {email: "{sub}@a.invalid", email_verified: false}`, "fault    email_verified is false"},
 		"oauth2-proxy with another prefix":         {config.PresetOAuth2Proxy, issuer, `redirect_uris: ["https://a.example/auth/cb"]`, "warning  the redirect URI https://a.example/auth/cb is not the usual one"},
 		"oauth2-proxy with more patience":          {config.PresetOAuth2Proxy, issuer, "transaction_ttl: 1h", "warning  oauth2-proxy gives up a login after 15m unless it was told otherwise; transaction_ttl is 1h"},
+		"oauth2-proxy below a path":                {config.PresetOAuth2Proxy, issuer, `redirect_uris: ["https://a.example/b/oauth2/callback"]`, "warning  reinitiate_url is {origin}/oauth2/start?rd=/, but"},
+		"WordPress below a path":                   {config.PresetWordPress, issuer, `redirect_uris: ["https://a.example/blog/openid-connect-authorize"]`, "warning  reinitiate_url is {origin}/wp-login.php?redirect_to={target_link_uri}, but"},
 		"Dex without a name":                       {config.PresetDex, issuer, `claims: {email: "{sub}@a.invalid", email_verified: true}`, "fault    Dex refuses a user without name"},
 		"Keycloak without names":                   {config.PresetKeycloak, issuer, `claims: {email: "{sub}@a.invalid"}`, "warning  Keycloak may want to know given_name"},
 		"Keycloak and another redirect URI":        {config.PresetKeycloak, issuer, `redirect_uris: ["https://sso.example.com/"]`, "fault    the redirect URI https://sso.example.com/ is not one of Keycloak"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"html"
 	"io"
 	"maps"
 	"mime"
@@ -11,6 +12,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +69,30 @@ type answer struct {
 func (a answer) isJSON() bool {
 	kind, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	return err == nil && kind == "application/json"
+}
+
+// redirected returns the parameters with which the answer sends the browser to uri,
+// if it does.
+func (a answer) redirected(uri string) url.Values {
+	location := a.Header.Get("Location")
+	back, err := url.Parse(location)
+	if err != nil || !strings.HasPrefix(location, uri) {
+		return nil
+	}
+	return back.Query()
+}
+
+// posted returns the fields of the form that the answer has the browser post, if it
+// does.
+func (a answer) posted() url.Values {
+	if a.StatusCode != http.StatusOK {
+		return nil
+	}
+	fields := url.Values{}
+	for _, field := range regexp.MustCompile(`name="([a-z_]+)" value="([^"]*)"`).FindAllStringSubmatch(string(a.body), -1) {
+		fields.Set(field[1], html.UnescapeString(field[2]))
+	}
+	return fields
 }
 
 // Check asks the server at issuer for all that a client of it depends on. If it
@@ -200,14 +227,19 @@ const sampleChallenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 // checkLogin asks for a login without a page, which nobody who isn't admitted
 // gets, but which is refused in another way if the server doesn't know the client.
 func (v *visit) checkLogin(ctx context.Context, uri string) {
-	if len(v.client.ResponseTypes) > 0 && v.client.ResponseTypes[0] != config.ResponseCode {
-		return
-	}
 	query := url.Values{
-		"client_id": {v.client.ID}, "redirect_uri": {uri}, "response_type": {"code"}, "scope": {"openid"},
+		"client_id": {v.client.ID}, "redirect_uri": {uri}, "scope": {"openid"},
 		"prompt": {"none"}, "state": {"client-check"},
 	}
-	if v.client.Public {
+	byForm := !slices.Contains(v.client.ResponseTypes, config.ResponseCode)
+	if byForm {
+		query.Set("response_type", "id_token")
+		query.Set("response_mode", "form_post")
+		query.Set("nonce", "client-check")
+	} else {
+		query.Set("response_type", "code")
+	}
+	if v.client.Public && !byForm {
 		query.Set("code_challenge", sampleChallenge)
 		query.Set("code_challenge_method", "S256")
 	}
@@ -216,15 +248,17 @@ func (v *visit) checkLogin(ctx context.Context, uri string) {
 		v.fault("%s/authorize %s", v.issuer, wrong)
 		return
 	}
-	location := got.Header.Get("Location")
-	back, err := url.Parse(location)
+	back := got.redirected(uri)
+	if byForm {
+		back = got.posted()
+	}
 	switch {
-	case err != nil || !strings.HasPrefix(location, uri) || back.Query().Get("state") != "client-check":
+	case back.Get("state") != "client-check":
 		v.fault("the running server does not know %s as a redirect URI of %s (status %d); restart it with this configuration",
 			uri, v.client.ID, got.StatusCode)
-	case back.Query().Get("error") == "login_required":
+	case back.Get("error") == "login_required":
 		v.ok("the running server knows the redirect URI %s", uri)
 	default:
-		v.warn("the running server knows the redirect URI %s, but answers %s", uri, back.Query().Get("error"))
+		v.warn("the running server knows the redirect URI %s, but answers %.64q", uri, back.Get("error"))
 	}
 }

@@ -145,6 +145,31 @@ func TestProbeFindsAGoodServerRight(t *testing.T) {
 	}
 }
 
+// A client that asks for ID tokens alone is answered by a form.
+func TestProbeChecksClientsThatAreAnsweredByForm(t *testing.T) {
+	const body = `<form method="post" action="https://shop.example.com/callback"><input type="hidden" name="error" value="login_required">` +
+		`<input type="hidden" name="state" value="client-check"></form>`
+	h := goodHost(t)
+	h.found["response_types_supported"] = []string{"code", "id_token"}
+	status := http.StatusOK
+	h.answers["/authorize"] = func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if q.Get("response_type") != "id_token" || q.Get("response_mode") != "form_post" || q.Get("nonce") == "" || q.Get("prompt") != "none" {
+			t.Errorf("asked for %s", r.URL)
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+	c := usualClient(t, config.PresetGeneric, "public: true", "response_types: [id_token]")
+	if got := worse(h.probe().Check(t.Context(), issuer, c)); got != "" {
+		t.Errorf("findings:\n%s", got)
+	}
+	status = http.StatusBadRequest
+	if got := worse(h.probe().Check(t.Context(), issuer, c)); !strings.Contains(got, "does not know https://shop.example.com/callback as a redirect URI") {
+		t.Errorf("findings for an unknown redirect URI:\n%s", got)
+	}
+}
+
 // A probe that took a place would move the line of those who wait.
 func TestProbeNeverAsksForAPage(t *testing.T) {
 	h := goodHost(t)

@@ -23,6 +23,9 @@ type demands struct {
 	example     string
 	// movable says that the relying party can be told to use another one.
 	movable bool
+	// root is where the path of a redirect URI begins if it lies at the root of its
+	// host, where the preset's reinitiate_url leads.
+	root *regexp.Regexp
 
 	claims     []string // without which it refuses the user
 	wanted     []string // without which somebody is asked, or something is missing
@@ -58,6 +61,7 @@ func demandsOf(preset config.Preset) demands {
 		return demands{
 			name: "WordPress", example: "https://HOST/wp-admin/admin-ajax.php?action=openid-connect-authorize",
 			redirectURI: regexp.MustCompile(`(/wp-admin/admin-ajax\.php\?action=openid-connect-authorize|/openid-connect-authorize)$`),
+			root:        regexp.MustCompile(`^/(wp-admin/|openid-connect-authorize)`),
 			secret:      true, claims: []string{"email", "preferred_username"},
 			neverRenew: "the plugin may use a refresh token with every request; set refresh: never",
 		}
@@ -66,6 +70,7 @@ func demandsOf(preset config.Preset) demands {
 	case config.PresetOAuth2Proxy:
 		return demands{
 			name: "oauth2-proxy", redirectURI: regexp.MustCompile(`/oauth2/callback$`), movable: true,
+			root:    regexp.MustCompile(`^/oauth2/callback$`),
 			example: "https://HOST/oauth2/callback, unless --proxy-prefix says otherwise", claims: []string{"email"},
 		}
 	case config.PresetDex:
@@ -95,6 +100,7 @@ func CheckRegistration(issuer string, client *config.Client) []Finding {
 	d.checkRedirectURIs(&f, client)
 	d.checkClaims(&f, client)
 	d.checkLife(&f, client)
+	d.checkWayRound(&f, client)
 	if d.secret && client.Public {
 		f.fault("%s needs a client secret, but the client is public; make one with anteroom client new", d.name)
 	}
@@ -206,6 +212,20 @@ func (d demands) checkLife(f *findings, client *config.Client) {
 	}
 	if d.alwaysNew != "" && client.Refresh != config.RefreshAlways {
 		f.warn("refresh is %s: %s", client.Refresh, d.alwaysNew)
+	}
+}
+
+// checkWayRound looks whether the preset's reinitiate_url leads to the relying party,
+// which may lie below a path of its host.
+func (d demands) checkWayRound(f *findings, client *config.Client) {
+	if d.root == nil || client.ReinitiateURL == "" || client.ReinitiateURL != client.Preset.Defaults().ReinitiateURL {
+		return
+	}
+	for _, uri := range client.RedirectURIs {
+		if u, err := url.Parse(uri); err == nil && !d.root.MatchString(u.Path) {
+			f.warn("reinitiate_url is %s, but going by %s, %s lies elsewhere; give the client a reinitiate_url and a target_link_uri of its own",
+				client.ReinitiateURL, uri, d.name)
+		}
 	}
 }
 
