@@ -1,6 +1,7 @@
 package wait
 
 import (
+	"context"
 	"encoding/binary"
 	"sync/atomic"
 	"time"
@@ -10,13 +11,19 @@ import (
 // are a crowd behind one address, which nobody is to wait for.
 const maxTabs = 64
 
+// maxResting is how many tabs a node keeps waiting at once. They are requests under
+// way, by the number of which a node sees that it is overloaded and sheds polls, and
+// anybody can make up new browsers that never come back.
+const maxResting = 256
+
 // greetings tells the tabs of one new browser from a browser that is alone. It
 // remembers for a second from where new browsers came, as far as it has room:
 // what is overwritten is forgotten, and then a browser counts as alone. It is
 // safe for concurrent use.
 type greetings struct {
-	began time.Time
-	slots [1 << slotBits]atomic.Uint64
+	began   time.Time
+	resting atomic.Int64
+	slots   [1 << slotBits]atomic.Uint64
 }
 
 // slotBits is how many bits of the hash choose the slot. Others of its bits stand
@@ -111,6 +118,23 @@ func (g *greetings) returned(from Whence) (tabs bool) {
 		return s
 	})
 	return tabs
+}
+
+// rest waits until the cookies have settled, or for so long that they should have. If
+// too many wait already it reports false, at once.
+func (g *greetings) rest(ctx context.Context, from Whence) bool {
+	defer g.resting.Add(-1)
+	if g.resting.Add(1) > maxResting {
+		return false
+	}
+	for end, settled := time.Now().Add(settleMost), false; !settled && time.Now().Before(end); settled = g.settled(from) {
+		select {
+		case <-time.After(settleStep):
+		case <-ctx.Done():
+			return true // Nobody is there any more.
+		}
+	}
+	return true
 }
 
 // settled reports whether all of them have come back, and no new one for a while

@@ -59,6 +59,32 @@ func TestTabsThatAreClosedAreForgotten(t *testing.T) {
 	})
 }
 
+// Browsers that were made up, by the user agent, must not fill a node with requests
+// that rest.
+func TestOnlySoManyTabsRestAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, here := newGreetings(), Whence{1}
+		for n := range maxResting {
+			from := Whence{1, byte(n), 7: byte(n)}
+			g.note(from)
+			g.note(from)
+			go g.rest(t.Context(), from)
+		}
+		synctest.Wait()
+		g.note(here)
+		g.note(here)
+		began := time.Now()
+		if g.rest(t.Context(), here) || time.Since(began) > 0 {
+			t.Errorf("one tab more rests, for %v", time.Since(began))
+		}
+		time.Sleep(settleMost)
+		synctest.Wait()
+		if !g.rest(t.Context(), here) {
+			t.Error("nobody rests any more")
+		}
+	})
+}
+
 // Hundreds of people behind one address aren't kept waiting for each other.
 func TestACrowdBehindOneAddressIsNotOneBrowser(t *testing.T) {
 	g, here := newGreetings(), Whence{1}

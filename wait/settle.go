@@ -98,12 +98,8 @@ func (h *Handler) settles(v *visit, placed bool) bool {
 	if tabs := h.greetings.returned(from); !tabs || placed {
 		return false
 	}
-	for end, settled := time.Now().Add(settleMost), false; !settled && time.Now().Before(end); settled = h.greetings.settled(from) {
-		select {
-		case <-time.After(settleStep):
-		case <-v.r.Context().Done():
-			return true // Nobody is there any more.
-		}
+	if !h.greetings.rest(v.r.Context(), from) {
+		return false
 	}
 	//nolint:gosec // To our own path; what comes from outside is escaped.
 	http.Redirect(v.w, v.r, h.self(v.r)+"&"+settledParam+"=1", http.StatusSeeOther)
