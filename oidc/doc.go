@@ -61,8 +61,9 @@
 // values that name a grant and have no row of their own; the grant lives in the
 // queue, and everything that a token is good for ends with it. An access token
 // in the JWT format carries such a value as its jti, which is worth nothing
-// without the signature around it. ID tokens are JWTs. Stealing the store yields no code and no token; stealing the secrets
-// lets the thief open and make seals, but not sign ID tokens.
+// without the signature around it. ID tokens are JWTs. Stealing the store yields
+// no code and no token; stealing the secrets lets the thief open and make seals,
+// but not sign ID tokens.
 //
 // # The library beneath
 //

@@ -19,9 +19,9 @@ var errNoKeys = errors.New("no signing key yet")
 // that the same keys may sign are thus never taken for one (RFC 8725 §3.11).
 const typeIDToken = "JWT"
 
-// idToken is the payload of an ID token, to which the client's claims are
-// added: no claim that wasn't asked for or configured. There is no azp, since the only audience is the party that the
-// token was issued to (OpenID Connect Core 1.0 §2).
+// idToken is the payload of an ID token, to which the client's claims are added:
+// no claim that wasn't asked for or configured. There is no azp, since the only
+// audience is the party that the token was issued to (OpenID Connect Core 1.0 §2).
 type idToken struct {
 	Issuer          string   `json:"iss"`
 	Subject         string   `json:"sub"`
