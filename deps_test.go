@@ -78,6 +78,22 @@ func TestDependenciesPointDownward(t *testing.T) {
 			"it looks at a server from outside, as a relying party does, and shares nothing with it but the configuration",
 		},
 		{
+			"internal/load/audit", nil,
+			"whether a line was right is judged from what was seen alone, by whoever saw it",
+		},
+		{
+			"internal/load/report", nil,
+			"a report is values and how they are shown, and knows nothing of how they were found",
+		},
+		{
+			"internal/load",
+			[]string{
+				"internal/load/audit", "internal/load/report", "internal/admin", "waitingroom", "keys",
+				"github.com/HdrHistogram/hdrhistogram-go", "github.com/go-jose/go-jose/v4",
+			},
+			"a crowd meets the server over HTTP, as visitors do, and never from inside",
+		},
+		{
 			"templates",
 			[]string{"static"},
 			"pages know the names of their assets, and are otherwise html/template alone",

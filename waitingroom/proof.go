@@ -56,23 +56,47 @@ func (p *Proofs) Prove(proof Proof) string {
 	return proofEncoding.EncodeToString(b)
 }
 
+// ReadProof reads a cookie value without verifying it, for those who hold one and
+// no key. What has not the form of a proof gives an error that wraps
+// [ErrBrokenProof].
+func ReadProof(value string) (Proof, error) {
+	var b [proofSize]byte
+	if err := decodeProof(&b, value); err != nil {
+		return Proof{}, err
+	}
+	return readProof(&b), nil
+}
+
+// decodeProof undoes the spelling of a proof.
+func decodeProof(b *[proofSize]byte, value string) error {
+	if len(value) != proofEncoding.EncodedLen(proofSize) {
+		return fmt.Errorf("%w: wrong length", ErrBrokenProof)
+	}
+	if _, err := proofEncoding.Decode(b[:], []byte(value)); err != nil {
+		return fmt.Errorf("%w: %w", ErrBrokenProof, err)
+	}
+	return nil
+}
+
+// readProof reads the fields that the MAC is about.
+func readProof(b *[proofSize]byte) Proof {
+	return Proof{
+		ID:         RequestID(b[:16]),
+		Generation: int64(binary.BigEndian.Uint64(b[16:])),
+		Holder:     binary.BigEndian.Uint32(b[24:]),
+	}
+}
+
 // Verify reads a cookie value. Whatever [Proofs.Prove] didn't write for this
 // room gives an error that wraps [ErrBrokenProof].
 func (p *Proofs) Verify(value string) (Proof, error) {
 	var b [proofSize]byte
-	if len(value) != proofEncoding.EncodedLen(proofSize) {
-		return Proof{}, fmt.Errorf("%w: wrong length", ErrBrokenProof)
-	}
-	if _, err := proofEncoding.Decode(b[:], []byte(value)); err != nil {
-		return Proof{}, fmt.Errorf("%w: %w", ErrBrokenProof, err)
+	if err := decodeProof(&b, value); err != nil {
+		return Proof{}, err
 	}
 	for _, key := range p.macs {
 		if mac := key.sum(b[:proofBody]); hmac.Equal(b[proofBody:], mac[:]) {
-			return Proof{
-				ID:         RequestID(b[:16]),
-				Generation: int64(binary.BigEndian.Uint64(b[16:])),
-				Holder:     binary.BigEndian.Uint32(b[24:]),
-			}, nil
+			return readProof(&b), nil
 		}
 	}
 	return Proof{}, ErrBrokenProof

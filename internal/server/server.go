@@ -45,6 +45,9 @@ type Options struct {
 	// AroundCommit is for benchmarks, which slow the embedded store's disk down;
 	// see [boltstore.Options] InjectAroundCommit. Nil commits without a detour.
 	AroundCommit func(commit func() error) error
+	// AroundStore is for tests, which break a store on purpose to see whether that is
+	// noticed. Nil leaves it as it is.
+	AroundStore func(waitingroom.Store) waitingroom.Store
 }
 
 // Server is a running server, from [New] to [Server.Stop].
@@ -103,6 +106,9 @@ func (s *Server) setup(o Options) error {
 	go operators.watch(watching)
 	if s.store, err = openStore(o); err != nil {
 		return err
+	}
+	if o.AroundStore != nil {
+		s.store = o.AroundStore(s.store)
 	}
 	s.atStop("close the store", func(context.Context) error { return s.store.Close() })
 	if s.engine, err = waitingroom.New(waitingroom.Options{
