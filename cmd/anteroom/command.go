@@ -49,6 +49,7 @@ func commands() []command {
 		roomResetCommand(),
 		keysListCommand(),
 		keysRotateCommand(),
+		loadCommand(),
 		versionCommand(),
 	}
 }

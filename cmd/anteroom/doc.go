@@ -8,6 +8,7 @@
 //	anteroom room list|show|serve|reset
 //	                                 watches and moves the lines of a running server
 //	anteroom keys list|rotate        shows and rotates the signing keys of a running server
+//	anteroom load                    rehearses a crowd, and audits the line
 //	anteroom version                 says what this is
 //
 // Each command explains itself with --help. Flags may stand before and after

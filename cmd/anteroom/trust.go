@@ -16,6 +16,18 @@ const httpsTimeout = 15 * time.Second
 // trusting returns a client that trusts certificates in PEM beside those of the
 // system, and expects a server of that name, or of its URL's if name is empty.
 func trusting(certificates []byte, name string) (*http.Client, error) {
+	settings, err := trustingTLS(certificates, name)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: settings, ForceAttemptHTTP2: true},
+		Timeout:   httpsTimeout,
+	}, nil
+}
+
+// trustingTLS returns the settings of such a client.
+func trustingTLS(certificates []byte, name string) (*tls.Config, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool() // A machine without any of its own.
@@ -23,11 +35,7 @@ func trusting(certificates []byte, name string) (*http.Client, error) {
 	if !pool.AppendCertsFromPEM(certificates) {
 		return nil, errors.New("there is no certificate in it")
 	}
-	settings := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: name}
-	return &http.Client{
-		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: settings, ForceAttemptHTTP2: true},
-		Timeout:   httpsTimeout,
-	}, nil
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: name}, nil
 }
 
 // nameIn returns a name that a certificate is good for. The listener may be
