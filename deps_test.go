@@ -54,6 +54,15 @@ func TestDependenciesPointDownward(t *testing.T) {
 			"a backend brings the technology it is named after and nothing else",
 		},
 		{
+			"waitingroom/redisstore",
+			[]string{"waitingroom", "waitingroom/redisstore/redisurl", "github.com/redis/go-redis", "github.com/cespare/xxhash", "go.uber.org/atomic", "golang.org/x/sys"},
+			"a backend brings the technology it is named after and nothing else",
+		},
+		{
+			"waitingroom/redisstore/redisurl", nil,
+			"the configuration checks URLs by the same rules as the store, and knows nothing else of it",
+		},
+		{
 			"waitingroom/storetest",
 			[]string{"waitingroom", "pgregory.net/rapid", "github.com/google/go-cmp"},
 			"what every backend must do is said without looking at any of them",
@@ -69,12 +78,12 @@ func TestDependenciesPointDownward(t *testing.T) {
 		},
 		{
 			"internal/config",
-			[]string{"oidc/claims", "go.yaml.in/yaml/v3"},
+			[]string{"oidc/claims", "waitingroom/redisstore/redisurl", "go.yaml.in/yaml/v3"},
 			"a configuration can be read and checked without any of the parts that it is for",
 		},
 		{
 			"internal/onboard",
-			[]string{"internal/config", "oidc/claims", "github.com/go-jose/go-jose/v4", "go.yaml.in/yaml/v3"},
+			[]string{"internal/config", "oidc/claims", "waitingroom/redisstore/redisurl", "github.com/go-jose/go-jose/v4", "go.yaml.in/yaml/v3"},
 			"it looks at a server from outside, as a relying party does, and shares nothing with it but the configuration",
 		},
 		{

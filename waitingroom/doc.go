@@ -63,6 +63,21 @@
 // everything, but tickets stay valid: a ticket above the last position dealt is
 // evidence of what was dealt, and the store is told ([Line.Settle]).
 //
+// # What losing the store costs
+//
+// A shared store such as Redis may lose acknowledged writes. The promise is:
+//
+//   - (a) While the store loses nothing, I1 to I9 hold.
+//   - (b) If it loses or rewinds acknowledged writes and one node survives that saw
+//     the counters at most 250 ms before, and fewer joins than the jump happened
+//     since, no number is handed out twice, nobody enters early, no place is
+//     lost.
+//   - (c) If no memory survives, or a split store lets both halves deal, every ticket
+//     stays valid and keeps its order, a newcomer may get the same number as an
+//     earlier visitor, and never enters before the counter says so.
+//
+// The jump is 64 positions, or twice the growth of the last two seconds.
+//
 // # Locks
 //
 // No two locks of this package are ever held together.

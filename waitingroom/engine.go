@@ -23,7 +23,8 @@ type Options struct {
 	// Rooms are the rooms to run.
 	Rooms []RoomConfig
 	// Revision orders configurations: a store that has seen a higher one keeps
-	// its settings. It rises with each change of the configuration.
+	// its settings. 0 stands for the store's time in milliseconds at the start, so
+	// that the node that started last decides, whatever its own clock says.
 	Revision int64
 	// Logger takes what an operator should know; nil discards it.
 	Logger *slog.Logger
@@ -42,12 +43,16 @@ type RoomConfig struct {
 	Settings Settings
 }
 
-// RoomID is the form of a room's ID.
-const RoomID = `^[a-z0-9-]{1,50}$`
+// RoomID is the form of a room's ID: RoomName and nothing else.
+const (
+	RoomID   = `^` + RoomName + `$`
+	RoomName = `[a-z0-9-]{1,50}`
+)
 
 // Engine runs the rooms of one node. It is safe for concurrent use.
 type Engine struct {
 	options Options
+	shared  Shared // The store, if other nodes use it too, or nil.
 	node    OpID
 	rooms   map[string]*Room
 	order   []*Room
@@ -62,6 +67,7 @@ type Engine struct {
 // their configuration.
 func New(o Options) (*Engine, error) {
 	e := &Engine{options: o, node: NewOpID(), rooms: make(map[string]*Room), log: o.Logger}
+	e.shared, _ = o.Store.(Shared)
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
@@ -129,20 +135,61 @@ func (e *Engine) checkSecrets(ctx context.Context) error {
 // rooms and runs them until [Engine.Stop]. It returns [ErrForeignSecret] for a
 // store that was written under another secret.
 func (e *Engine) Start(ctx context.Context) error {
+	if e.shared != nil {
+		if err := e.shared.Check(ctx); err != nil {
+			return fmt.Errorf("check the store: %w", err)
+		}
+	}
 	if err := e.checkSecrets(ctx); err != nil {
 		return err
 	}
-	for _, r := range e.order {
-		if err := r.configure(ctx); err != nil {
-			return fmt.Errorf("configure room %q: %w", r.config.ID, err)
-		}
+	// All at the same time: a store that many nodes share may take a second to
+	// find out what the others know of a room.
+	var configuring sync.WaitGroup
+	errs := make([]error, len(e.order))
+	for i, r := range e.order {
+		configuring.Go(func() { errs[i] = r.configure(ctx) })
+	}
+	configuring.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e.stop = stop
 	for _, r := range e.order {
 		e.running.Go(func() { r.run(running) })
+		if e.shared != nil {
+			e.running.Go(func() { e.shared.Watch(running, r.config.ID, r.heard) })
+		}
+	}
+	if e.shared != nil {
+		e.running.Go(func() { e.keepCheck(running) })
 	}
 	return nil
+}
+
+// checkEvery is how often the master secret's check value is put back, should a
+// shared store have lost it.
+const checkEvery = 10 * time.Second
+
+// keepCheck keeps the check value in a store that may lose it, so that a node with
+// another secret can't take the store for its own.
+func (e *Engine) keepCheck(ctx context.Context) {
+	ticker := time.NewTicker(checkEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		switch err := e.checkSecrets(ctx); {
+		case errors.Is(err, ErrForeignSecret):
+			e.log.ErrorContext(ctx, "the store was taken over under another master secret; stop the node that has it, and restart", "error", err)
+		case err != nil && ctx.Err() == nil:
+			e.log.DebugContext(ctx, "the master secret's check value wasn't looked at", "error", err)
+		}
+	}
 }
 
 // Stop ends the rooms' work and waits for it. Joins and claims still work, for
@@ -161,6 +208,33 @@ func (e *Engine) Room(id string) (*Room, error) {
 		return nil, ErrNoRoom
 	}
 	return r, nil
+}
+
+// Fit returns why the store isn't fit to keep a line, or nil. Of a store of this
+// process alone it knows nothing bad.
+func (e *Engine) Fit(ctx context.Context) error {
+	if e.shared == nil {
+		return nil
+	}
+	return e.shared.Check(ctx)
+}
+
+// Prune removes what the store keeps of rooms that are not configured, and returns
+// their names.
+func (e *Engine) Prune(ctx context.Context) ([]string, error) {
+	pruner, ok := e.options.Store.(Pruner)
+	if !ok {
+		return nil, nil // It keeps nothing beyond this process.
+	}
+	var keep []string
+	for _, r := range e.order {
+		keep = append(keep, r.config.ID)
+	}
+	removed, err := pruner.Prune(ctx, keep)
+	if err != nil {
+		return nil, fmt.Errorf("remove rooms that are not configured: %w", err)
+	}
+	return removed, nil
 }
 
 // Rooms returns all rooms in the order of their configuration.

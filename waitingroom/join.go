@@ -106,7 +106,7 @@ func (r *Room) joinOnce(ctx context.Context, j Join) (Ticket, error) {
 		r.joins.browsersMu.Unlock()
 		// The place isn't this request's alone: another tab may be waiting for
 		// it, so it is taken even if this request is given up.
-		b.ticket, b.err = r.join(context.WithoutCancel(ctx), j)
+		b.ticket, b.err = r.joinShared(context.WithoutCancel(ctx), j)
 		if b.err != nil {
 			r.forgetBrowser(j.Browser, b)
 		}
@@ -120,6 +120,25 @@ func (r *Room) joinOnce(ctx context.Context, j Join) (Ticket, error) {
 		return Ticket{}, fmt.Errorf("join room %q: %w", r.config.ID, ctx.Err())
 	}
 	return b.ticket, b.err
+}
+
+// joinShared joins, and where other nodes serve the room too, lets the first of
+// them that dealt the browser a place prevail. The other place is a no-show.
+func (r *Room) joinShared(ctx context.Context, j Join) (Ticket, error) {
+	t, err := r.join(ctx, j)
+	if err != nil || r.engine.shared == nil {
+		return t, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	first, err := r.engine.shared.Remember(ctx, r.config.ID, t.Generation, j.Browser, t.ID, j.Dead, sameBrowser)
+	if err != nil || first == t.ID {
+		return t, nil //nolint:nilerr // The place is dealt, and good whatever other nodes did.
+	}
+	if other, err := r.tickets(t.Generation).Open(first); err == nil {
+		return other, nil
+	}
+	return t, nil
 }
 
 // over reports whether a finished join's place is of no more use.
@@ -154,6 +173,7 @@ func (r *Room) forgetBrowsers() {
 }
 
 func (r *Room) join(ctx context.Context, j Join) (Ticket, error) {
+	r.visit()
 	if wait, ok := r.engine.flood.allow(j.From, time.Now()); !ok {
 		return Ticket{}, &FloodError{RetryAfter: wait}
 	}

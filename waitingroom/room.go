@@ -13,6 +13,10 @@ const (
 	// snapshotEvery is how often a node asks for the counters, so that its
 	// snapshot is at most 250 ms old.
 	snapshotEvery = 200 * time.Millisecond
+	// idleEvery is how often it asks for those of a room where nobody was for
+	// idleAfter, if the store says by itself when they change.
+	idleEvery = 5 * time.Second
+	idleAfter = time.Minute
 	// stepEvery is how often a periodic inlet moves, for a smooth flow.
 	stepEvery = 100 * time.Millisecond
 	// sweepEvery is how often sessions and places are looked at for their end.
@@ -45,6 +49,8 @@ type Room struct {
 	lease   Lease     // The runner's alone.
 	anchor  time.Time // The runner's alone: up to when the inlet's rate is used up.
 
+	visited atomic.Int64 // When a visitor was last here, by the node's clock, in seconds.
+
 	healthMu sync.Mutex // Guards health.
 	health   error
 }
@@ -75,9 +81,17 @@ func newRoom(e *Engine, c RoomConfig) *Room {
 }
 
 func (r *Room) configure(ctx context.Context) error {
-	c, err := r.store.Configure(ctx, r.config.ID, r.engine.options.Revision, r.config.Settings)
+	revision := r.engine.options.Revision
+	if revision == 0 {
+		c, err := r.store.Counters(ctx, r.config.ID)
+		if err != nil {
+			return fmt.Errorf("configure room %q: %w", r.config.ID, err)
+		}
+		revision = c.Now.UnixMilli()
+	}
+	c, err := r.store.Configure(ctx, r.config.ID, revision, r.config.Settings)
 	if err != nil {
-		return err
+		return fmt.Errorf("configure room %q: %w", r.config.ID, err)
 	}
 	r.note(c)
 	r.pace.observe(c, r.config.Inlet)
@@ -144,6 +158,13 @@ func (r *Room) note(c Counters) {
 	}
 }
 
+// visit notes that somebody is here.
+func (r *Room) visit() {
+	if now := time.Now().Unix(); r.visited.Load() != now {
+		r.visited.Store(now)
+	}
+}
+
 // tickets returns the cipher of a generation; that of the present one is kept.
 func (r *Room) tickets(generation int64) *Tickets {
 	if t := r.cipher.Load(); t != nil && t.Generation() == generation {
@@ -159,6 +180,7 @@ func (r *Room) tickets(generation int64) *Tickets {
 // Ticket deciphers a request ID of the present generation that opens the given
 // door. Any other is an [ErrUnknownTicket].
 func (r *Room) Ticket(ctx context.Context, id RequestID, lane Lane) (Ticket, error) {
+	r.visit()
 	t, err := r.tickets(r.Counters().Generation).Open(id)
 	if err != nil {
 		return Ticket{}, err
@@ -180,6 +202,7 @@ func (r *Room) Prove(t Ticket, holder uint32) string {
 // place of an earlier generation; [ErrLineAhead] for one of a later, after
 // telling the store of it, since nobody else can have made the proof.
 func (r *Room) Verify(ctx context.Context, value string) (Ticket, Proof, error) {
+	r.visit()
 	p, err := r.proofs.Verify(value)
 	if err != nil {
 		return Ticket{}, Proof{}, err
@@ -215,8 +238,23 @@ func (r *Room) accept(ctx context.Context, t Ticket, lane Lane) error {
 			"room", r.config.ID, "position", t.Position, "dealt", dealt)
 		return ErrUnknownTicket
 	}
-	return r.settle(ctx, Floors{Generation: t.Generation, Dealt: t.Position})
+	err := r.settle(ctx, Floors{Generation: t.Generation, Dealt: t.Position})
+	if errors.Is(err, ErrUnavailable) {
+		return nil // The place is good, and its visitor can go on waiting for the store.
+	}
+	return err
 }
+
+// Floors returns what this node knows of the room, for [Room.Settle] of a later
+// process.
+func (r *Room) Floors() Floors {
+	c := r.Counters()
+	return Floors{Generation: c.Generation, Dealt: c.Dealt, Serving: c.Serving, Epoch: c.Epoch}
+}
+
+// Settle tells the store what was known of the room before, in case that it has
+// lost it.
+func (r *Room) Settle(ctx context.Context, f Floors) error { return r.settle(ctx, f) }
 
 func (r *Room) settle(ctx context.Context, f Floors) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -241,7 +279,7 @@ func (r *Room) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if tick%int(snapshotEvery/stepEvery) == 0 {
+		if tick%r.lookEvery() == 0 {
 			refreshed = r.refresh(ctx)
 		}
 		if r.config.Inlet.Kind == InletPeriodic {
@@ -254,6 +292,22 @@ func (r *Room) run(ctx context.Context) {
 		}
 		r.report(errors.Join(refreshed, stepped, swept))
 	}
+}
+
+// lookEvery returns how many steps there are from one look at the counters to the
+// next. Who runs an inlet must always know how long the line is.
+func (r *Room) lookEvery() int {
+	idle := time.Since(time.Unix(r.visited.Load(), 0)) > idleAfter
+	if idle && r.engine.shared != nil && r.config.Inlet.Kind != InletPeriodic {
+		return int(idleEvery / stepEvery)
+	}
+	return int(snapshotEvery / stepEvery)
+}
+
+// heard takes what the store says by itself.
+func (r *Room) heard(c Counters) {
+	r.note(c)
+	r.door.observe(c.Frontier(), c.Now)
 }
 
 // report logs the first failure of a row, and the recovery.

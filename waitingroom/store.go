@@ -395,3 +395,26 @@ type Store interface {
 	// Close writes what a clean stop can save and frees the store.
 	Close() error
 }
+
+// A Shared store serves other nodes, too. The engine does more with a store that
+// implements it.
+type Shared interface {
+	// Watch calls news with a room's counters whenever a node has changed more
+	// than the positions dealt, until ctx ends. News may get lost.
+	Watch(ctx context.Context, room string, news func(Counters))
+	// Remember notes the place that a browser was dealt in a generation, for life,
+	// and returns the one that holds: another node may have dealt the browser one
+	// at the same time. A place that is dead holds no more.
+	Remember(ctx context.Context, room string, generation int64, browser [16]byte, dealt, dead RequestID, life time.Duration) (RequestID, error)
+	// Check returns why the store isn't fit to keep a line, or nil.
+	Check(ctx context.Context) error
+}
+
+// A Pruner can forget rooms. A store keeps what it knows of a room that is no
+// longer configured until it is told to.
+type Pruner interface {
+	// Prune removes all that is kept of rooms other than keep, and returns their
+	// names, in order. A room that another node still runs must be among keep, or
+	// its line starts anew.
+	Prune(ctx context.Context, keep []string) (removed []string, err error)
+}

@@ -24,7 +24,10 @@ type Store struct {
 	kept  map[string]kept
 }
 
-var _ waitingroom.Store = (*Store)(nil)
+var (
+	_ waitingroom.Store  = (*Store)(nil)
+	_ waitingroom.Pruner = (*Store)(nil)
+)
 
 type room struct {
 	record *ledger.Record
@@ -204,6 +207,20 @@ func (s *Store) Revoke(_ context.Context, name string, id waitingroom.RequestID,
 		l.Revoke(id, grant, holds)
 		return nil
 	})
+}
+
+// Prune implements [waitingroom.Pruner].
+func (s *Store) Prune(_ context.Context, keep []string) (removed []string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.rooms {
+		if !slices.Contains(keep, name) {
+			removed = append(removed, name)
+			delete(s.rooms, name)
+		}
+	}
+	slices.Sort(removed)
+	return removed, nil
 }
 
 // Keep implements [waitingroom.Vault].

@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t testing.TB) Fixture) {
 		{"Codes", codeTests()},
 		{"Grants", grantTests()},
 		{"Vault", vaultTests()},
+		{"Pruning", pruneTests()},
 		{"LostReplies", lostReplyTests()},
 		{"Reopening", reopenTests()},
 	} {

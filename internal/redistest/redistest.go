@@ -1,0 +1,179 @@
+// Package redistest starts real Redis servers for tests, on loopback and with
+// nothing but the test's own data.
+//
+// A machine without redis-server skips such tests, unless the environment variable CI
+// is set: there, what is missing fails the run.
+package redistest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// startTimeout bounds how long a server may take to answer. Machines that run
+// tests are busy.
+const startTimeout = 20 * time.Second
+
+// Server is a running redis-server.
+type Server struct {
+	// Addr is its host and port.
+	Addr string
+
+	tb   testing.TB
+	args []string
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// Start starts a server that ends with the test. Arguments are added to its
+// command line, and win over those that Start gives: no snapshots, no append-only
+// file.
+func Start(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("CI") != "" {
+			tb.Fatal("redis-server is missing; install Debian's package redis-server")
+		}
+		tb.Skip("no redis-server; install Debian's package redis-server to run this test")
+	}
+	port := freePort(tb)
+	s := &Server{Addr: net.JoinHostPort("127.0.0.1", port), tb: tb}
+	s.args = append([]string{
+		"--bind", "127.0.0.1", "--port", port, "--dir", tb.TempDir(), "--save", "", "--appendonly", "no",
+	}, args...)
+	s.Run()
+	return s
+}
+
+// freePort returns a port that nobody listens on. It is so low that the bus of a
+// cluster's node, 10,000 above, exists.
+func freePort(tb testing.TB) string {
+	tb.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if port < 55_000 {
+			return strconv.Itoa(port)
+		}
+	}
+	tb.Fatal("no free port below 55000")
+	return ""
+}
+
+// Run starts the server again after [Server.Kill] or [Server.Shutdown], with the
+// same data directory.
+func (s *Server) Run() {
+	s.tb.Helper()
+	cmd := exec.Command("redis-server", s.args...)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		s.tb.Fatal(err)
+	}
+	done := make(chan struct{})
+	s.cmd, s.done = cmd, done
+	go func() {
+		_ = cmd.Wait() // A test that kills it knows how it ended.
+		close(done)
+	}()
+	s.tb.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-done
+	})
+	s.await()
+}
+
+// await waits until the server has loaded its data and answers.
+func (s *Server) await() {
+	s.tb.Helper()
+	client := s.Client()
+	defer func() { _ = client.Close() }()
+	for end := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
+		err := client.Ping(s.tb.Context()).Err()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			s.tb.Fatalf("redis-server at %s: %v", s.Addr, err)
+		}
+	}
+}
+
+// Client returns a client of this server that repeats nothing by itself.
+func (s *Server) Client() *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1})
+}
+
+// Kill ends the server at once.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.done
+}
+
+// Do runs a command and fails the test if that fails.
+func (s *Server) Do(args ...any) any {
+	s.tb.Helper()
+	client := s.Client()
+	defer func() { _ = client.Close() }()
+	value, err := client.Do(s.tb.Context(), args...).Result()
+	if err != nil {
+		s.tb.Fatalf("%v: %v", args, err)
+	}
+	return value
+}
+
+// StartCluster starts a Redis Cluster of three masters with a replica each, and
+// returns its six servers, masters first.
+func StartCluster(tb testing.TB) []*Server {
+	tb.Helper()
+	var servers []*Server
+	args := []string{"--cluster", "create"}
+	for i := range 6 {
+		s := Start(tb, "--cluster-enabled", "yes", "--cluster-config-file", fmt.Sprintf("nodes-%d.conf", i),
+			"--cluster-node-timeout", "2000", "--enable-debug-command", "local", "--repl-diskless-sync-delay", "0")
+		servers = append(servers, s)
+		args = append(args, s.Addr)
+	}
+	args = append(args, "--cluster-replicas", "1", "--cluster-yes")
+	if out, err := exec.Command("redis-cli", args...).CombinedOutput(); err != nil {
+		tb.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
+	}
+	for _, s := range servers {
+		s.settle(len(servers))
+	}
+	return servers
+}
+
+// settle waits until a node of a cluster knows all others and is ready, and its
+// replica, or its master, is in touch.
+func (s *Server) settle(nodes int) {
+	s.tb.Helper()
+	client := s.Client()
+	defer func() { _ = client.Close() }()
+	for end := time.Now().Add(startTimeout); ; time.Sleep(50 * time.Millisecond) {
+		info, err := client.ClusterInfo(s.tb.Context()).Result()
+		peers, peersErr := client.Info(s.tb.Context(), "replication").Result()
+		info += peers
+		if err = errors.Join(err, peersErr); err == nil &&
+			strings.Contains(info, "cluster_state:ok\r\n") &&
+			strings.Contains(info, "cluster_known_nodes:"+strconv.Itoa(nodes)+"\r\n") &&
+			(strings.Contains(info, "state=online") || strings.Contains(info, "master_link_status:up")) {
+			return
+		}
+		if time.Now().After(end) {
+			s.tb.Fatalf("the cluster isn't ready: %v\n%s", err, info)
+		}
+	}
+}

@@ -1,0 +1,2 @@
+-- Kept returns the value that is kept.
+return kept()
