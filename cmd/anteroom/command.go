@@ -47,6 +47,7 @@ func commands() []command {
 		roomShowCommand(),
 		roomServeCommand(),
 		roomResetCommand(),
+		roomPruneCommand(),
 		keysListCommand(),
 		keysRotateCommand(),
 		loadCommand(),

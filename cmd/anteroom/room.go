@@ -158,6 +158,36 @@ confirmation unless --yes is given.
 	}
 }
 
+func roomPruneCommand() command {
+	return command{
+		name:    "room prune",
+		summary: "Remove what the store keeps of rooms that the server does not have",
+		help: `A room that was taken out of the configuration leaves its line and its visits behind.
+Do not prune while another server with other rooms uses the same store.
+
+` + connectionHelp,
+		define: func(p *program, flags *flag.FlagSet) action {
+			server := connectionFlags("room prune", p, flags)
+			return func(ctx context.Context, _ []string) error {
+				client, err := server.client()
+				if err != nil {
+					return err
+				}
+				removed, err := client.Prune(ctx)
+				if err != nil {
+					return err
+				}
+				for _, room := range removed {
+					if _, err := fmt.Fprintf(p.stdout, "%s: removed\n", room); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		},
+	}
+}
+
 // confirm asks the operator to type the name of what is about to be lost.
 func (p *program) confirm(room string) bool {
 	fmt.Fprintf(p.stderr, "This ends every place and every visit of the room.\nType its id, %s, to go on: ", room)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/anteroom-dev/anteroom/internal/config"
 	"github.com/anteroom-dev/anteroom/internal/server"
+	"github.com/anteroom-dev/anteroom/waitingroom/redisstore"
 )
 
 // stopLimit bounds how long requests in flight may take after a signal, so that
@@ -104,5 +105,6 @@ func newLogger(w io.Writer, settings config.Log) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	slog.SetDefault(form(max(settings.Level, slog.LevelWarn)))
+	redisstore.LogTo(form(settings.Level))
 	return form(settings.Level)
 }

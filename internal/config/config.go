@@ -41,13 +41,18 @@ type Config struct {
 	// Store says where the state is kept.
 	Store Store `yaml:"store"`
 
+	// StateDir is a directory in which this node notes once a second how far its
+	// rooms have come, so that losing all nodes and a shared store together loses
+	// no place. Each node needs its own.
+	StateDir string `yaml:"state_dir"`
+
 	// SecretFile names the file with the master secret, from which all keys
 	// derive: 32 bytes or more a line, newest first, so that a secret can be
 	// replaced without ending what the older one sealed. If the file does
 	// not exist, the server creates it on its first start, readable by
 	// its owner only. Whoever has it can forge places and logins, and whoever
 	// loses it ends them all: keep a copy apart from the store.
-	SecretFile string `yaml:"secret_file" dynamic:"master-secret beside the store's file; with memory:, a secret that lives as long as the process"`
+	SecretFile string `yaml:"secret_file" dynamic:"master-secret beside the store's file; with memory:, a secret that lives as long as the process; with Redis it must be given, the same on all nodes"`
 
 	// Keys configures the keys that tokens are signed with.
 	Keys Keys `yaml:"keys"`
@@ -160,11 +165,27 @@ const (
 // Store says where the state is kept.
 type Store struct {
 	// URL is bolt:PATH for a file of the embedded store, which one process
-	// uses at a time, or memory: to forget everything at the end.
+	// uses at a time; memory: to forget everything at the end; or, for any number
+	// of nodes, redis://[user:password@]host[:port][/database],
+	// redis+sentinel://host:port,host:port/master-name or
+	// redis+cluster://host:port,host:port for Redis or Valkey from 7.0 on, and the same
+	// with rediss for TLS.
 	URL string `yaml:"url" default:"bolt:anteroom.db"`
 
-	// Path is the file of a bolt: URL, resolved, or empty for memory:.
+	// PasswordFile names the file with the password for Redis, which wins over the
+	// one in the URL.
+	PasswordFile string `yaml:"password_file"`
+
+	// Acks is how many replicas of Redis must have taken each change before it
+	// counts as done. With 1, a failover loses nothing; it costs a round trip
+	// between master and replica.
+	Acks int `yaml:"acks" default:"0" min:"0" max:"16"`
+
+	// Path is the file of a bolt: URL, resolved, or empty for others.
 	Path string `yaml:"-"`
+
+	// Password is what PasswordFile holds.
+	Password Secret `yaml:"-"`
 }
 
 // Keys configures the keys that tokens are signed with. They are made by the

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"github.com/anteroom-dev/anteroom/waitingroom/redisstore/redisurl"
 	"net"
 	"net/netip"
 	"regexp"
@@ -53,8 +54,20 @@ func (l *loader) validate(c *Config) {
 // checkStore checks the store's URL, and does not repeat it, as URLs of stores
 // can hold passwords.
 func (l *loader) checkStore(c *Config) {
+	if redisurl.Is(c.Store.URL) {
+		if _, err := redisurl.Parse(c.Store.URL); err != nil {
+			l.check("store.url", err.Error())
+		}
+		if len(c.MasterSecrets) == 0 && !l.broken["secret_file"] {
+			l.fault("secret_file", "must be there, and hold the same on all nodes that share a store")
+		}
+		return
+	}
 	if c.Store.Path == "" && c.Store.URL != "memory:" {
-		l.check("store.url", "must be bolt:PATH or memory:")
+		l.check("store.url", "must be bolt:PATH, memory: or a URL of Redis")
+	}
+	if c.Store.Acks != 0 {
+		l.fault("store.acks", "is for Redis alone")
 	}
 }
 

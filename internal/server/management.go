@@ -1,9 +1,11 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +26,7 @@ func (s *web) management(tokens func() []admin.Token, version string) http.Handl
 	signing := admin.Keys(s.ring, s.log)
 	router.Path("/admin/api/keys").Handler(signing)
 	router.Path("/admin/api/keys/rotate").Handler(signing)
+	router.Path("/admin/api/prune").Handler(admin.Prune(s.engine, s.log))
 	router.PathPrefix("/admin/api/").Handler(admin.Rooms(s.engine))
 	router.Path("/metrics").Handler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	guarded := admin.Auth(tokens, router)
@@ -33,7 +36,7 @@ func (s *web) management(tokens func() []admin.Token, version string) http.Handl
 		case "/healthz":
 			alive(w, r)
 		case "/readyz":
-			s.ready(w)
+			s.ready(w, r)
 		default:
 			if r.Method == http.MethodOptions && strings.HasPrefix(r.URL.Path, "/private/") {
 				// A browser asks before it sends a token, and must be answered
@@ -46,10 +49,18 @@ func (s *web) management(tokens func() []admin.Token, version string) http.Handl
 	}))
 }
 
+// fitTimeout bounds how long a probe waits for the store.
+const fitTimeout = 2 * time.Second
+
 // ready says whether this node can do all that it is there for, and if not,
 // what is missing.
-func (s *web) ready(w http.ResponseWriter) {
+func (s *web) ready(w http.ResponseWriter, r *http.Request) {
 	faults := make(map[string]string)
+	ctx, cancel := context.WithTimeout(r.Context(), fitTimeout)
+	defer cancel()
+	if err := s.engine.Fit(ctx); err != nil {
+		faults["store"] = err.Error()
+	}
 	for _, room := range s.engine.Rooms() {
 		if err := room.Healthy(); err != nil {
 			faults["room "+room.Config().ID] = "the store doesn't answer"

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -112,7 +113,7 @@ func (s *Server) setup(o Options) error {
 	}
 	s.atStop("close the store", func(context.Context) error { return s.store.Close() })
 	if s.engine, err = waitingroom.New(waitingroom.Options{
-		Store: s.store, Secrets: secrets, Rooms: rooms(c), Revision: o.Now().UnixMilli(), Logger: s.log,
+		Store: s.store, Secrets: secrets, Rooms: rooms(c), Logger: s.log,
 	}); err != nil {
 		return err
 	}
@@ -228,6 +229,13 @@ func (s *Server) atStop(name string, undo func(context.Context) error) {
 // It returns as soon as both accept connections; keys are made meanwhile if
 // there are none yet. After an error the caller calls [Server.Stop].
 func (s *Server) Start(ctx context.Context) error {
+	var known *floors
+	if dir := s.config.StateDir; dir != "" {
+		known = &floors{path: filepath.Join(dir, "floors.json"), engine: s.engine}
+		if err := known.restore(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.engine.Start(ctx); err != nil {
 		return err
 	}
@@ -240,6 +248,11 @@ func (s *Server) Start(ctx context.Context) error {
 		cancel()
 		return nil
 	})
+	if known != nil {
+		go known.keep(running, func(err error) {
+			s.log.ErrorContext(running, "what this node knows is not written down; look after state_dir", "error", err)
+		})
+	}
 	s.ring.Start(running)
 	go s.paceEntries(running)
 	for _, side := range []struct {

@@ -75,13 +75,20 @@ clients:
 	return s
 }
 
-func (s *site) start() {
+// parse returns the configuration of the site.
+func (s *site) parse() *config.Config {
 	s.Helper()
 	c, err := config.Parse([]byte(s.text), s.dir, []string{"ANTEROOM_MANAGEMENT_TOKEN=" + token, "ANTEROOM_SECRET=" + strings.Join(s.secrets, "\n")})
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.server, err = server.New(server.Options{Config: c, Now: s.clock.now, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), &s.log), nil))})
+	return c
+}
+
+func (s *site) start() {
+	s.Helper()
+	var err error
+	s.server, err = server.New(server.Options{Config: s.parse(), Now: s.clock.now, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), &s.log), nil))})
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -13,14 +13,19 @@ import (
 	"github.com/anteroom-dev/anteroom/waitingroom"
 	"github.com/anteroom-dev/anteroom/waitingroom/boltstore"
 	"github.com/anteroom-dev/anteroom/waitingroom/memstore"
+	"github.com/anteroom-dev/anteroom/waitingroom/redisstore"
+	"github.com/anteroom-dev/anteroom/waitingroom/redisstore/redisurl"
 )
 
 func openStore(o Options) (waitingroom.Store, error) {
-	path := o.Config.Store.Path
-	if path == "" {
+	at := o.Config.Store
+	switch {
+	case redisurl.Is(at.URL):
+		return redisstore.Open(at.URL, redisstore.Options{Password: at.Password.Reveal(), Acks: at.Acks})
+	case at.Path == "":
 		return memstore.New(o.Now), nil
 	}
-	return boltstore.Open(path, boltstore.Options{Now: o.Now, Logger: o.Logger, InjectAroundCommit: o.AroundCommit})
+	return boltstore.Open(at.Path, boltstore.Options{Now: o.Now, Logger: o.Logger, InjectAroundCommit: o.AroundCommit})
 }
 
 // masterSecrets returns the configured master secrets. Without any, the first

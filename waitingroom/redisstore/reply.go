@@ -47,7 +47,7 @@ func refusal(name string) error {
 	case "replayed":
 		return waitingroom.ErrReplayed
 	case "exhausted":
-		return errExhausted
+		return waitingroom.ErrExhausted
 	}
 	return fmt.Errorf("%w: error %q", errReply, name)
 }

@@ -14,10 +14,6 @@ import (
 	"github.com/anteroom-dev/anteroom/waitingroom"
 )
 
-// errExhausted says that a generation has no position left that a ticket could
-// carry. Only a reset helps.
-var errExhausted = errors.New("every position of this generation has been dealt")
-
 // settleWindow is how long a store that has lost something waits for nodes that
 // may know more, by its own clock.
 const settleWindow = time.Second

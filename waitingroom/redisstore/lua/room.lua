@@ -217,17 +217,21 @@ local function refill()
   if r.cap == 0 or r.now < r.full then
     return
   end
-  local serving = beyond(r.frontier, r.frontier + math.max(r.cap - r.alive - unclaimed(), 0))
-  if serving == r.serving then
-    return
+  -- A rise may pass positions that were claimed already, before the counter was
+  -- moved back. They need no slot, so the next ones get theirs.
+  while true do
+    local serving = beyond(r.frontier, r.frontier + math.max(r.cap - r.alive - unclaimed(), 0))
+    if serving == r.serving then
+      return
+    end
+    if serving < r.serving then
+      r.epoch = r.epoch + 1
+    end
+    r.serving = serving
+    r.ver = r.ver + 1
+    changed()
+    rise()
   end
-  if serving < r.serving then
-    r.epoch = r.epoch + 1
-  end
-  r.serving = serving
-  r.ver = r.ver + 1
-  changed()
-  rise()
 end
 
 -- within returns the value nearest to serving that the counter can have.

@@ -1,0 +1,109 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/anteroom-dev/anteroom/waitingroom"
+)
+
+// floorsEvery is how often a node writes down what it knows of its rooms.
+const floorsEvery = time.Second
+
+// floors keeps what a node knows of its rooms in a file of state_dir, so that
+// losing the store and all nodes together loses no place either.
+type floors struct {
+	path   string
+	engine *waitingroom.Engine
+	last   []byte // What the file holds.
+}
+
+// restore tells the store what was known when the file was written. A store that
+// has lost nothing knows better already.
+func (f *floors) restore(ctx context.Context) error {
+	text, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("state_dir: %w", err)
+	}
+	known := make(map[string]waitingroom.Floors)
+	if err := json.Unmarshal(text, &known); err != nil {
+		return fmt.Errorf("state_dir: %s is damaged; remove it if the store is intact: %w", f.path, err)
+	}
+	for id, floor := range known {
+		room, err := f.engine.Room(id)
+		if errors.Is(err, waitingroom.ErrNoRoom) {
+			continue // It was taken out of the configuration.
+		}
+		if err := room.Settle(ctx, floor); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep writes the file once a second, if there is news, until ctx ends. Failed
+// tells of the first failure of a row.
+func (f *floors) keep(ctx context.Context, failed func(error)) {
+	ticker := time.NewTicker(floorsEvery)
+	defer ticker.Stop()
+	healthy := true
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := f.write()
+		if err != nil && healthy {
+			failed(err)
+		}
+		healthy = err == nil
+	}
+}
+
+func (f *floors) write() error {
+	known := make(map[string]waitingroom.Floors)
+	for _, room := range f.engine.Rooms() {
+		known[room.Config().ID] = room.Floors()
+	}
+	text, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	if string(text) == string(f.last) {
+		return nil
+	}
+	if err := replace(f.path, text); err != nil {
+		return err
+	}
+	f.last = text
+	return nil
+}
+
+// replace writes a file that appears whole or not at all.
+func replace(path string, text []byte) (err error) {
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(text)
+	if err == nil {
+		err = temp.Sync()
+	}
+	if err = errors.Join(err, temp.Close()); err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temp.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anteroom-dev/anteroom/waitingroom"
+	"github.com/anteroom-dev/anteroom/waitingroom/memstore"
+)
+
+// startEngine returns a running engine with one room over a store of its own.
+func startEngine(t *testing.T) *waitingroom.Engine {
+	t.Helper()
+	secrets, err := waitingroom.NewSecrets([]byte(strings.Repeat("s", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := waitingroom.New(waitingroom.Options{
+		Store: memstore.New(time.Now), Secrets: secrets,
+		Rooms: []waitingroom.RoomConfig{{ID: "sale", Settings: waitingroom.Settings{SessionTTL: time.Hour, SessionMax: time.Hour}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(engine.Stop)
+	return engine
+}
+
+func TestANodeThatLostItsStoreAndItsMemoryGoesOnFromItsStateDir(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "floors.json")
+	before := startEngine(t)
+	room, _ := before.Room("sale")
+	for range 3 {
+		if _, err := room.Join(t.Context(), waitingroom.Join{Lane: waitingroom.LaneAPI}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := room.Serve(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&floors{path: path, engine: before}).write(); err != nil {
+		t.Fatal(err)
+	}
+
+	after := startEngine(t)
+	if err := (&floors{path: path, engine: after}).restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	room, _ = after.Room("sale")
+	ticket, err := room.Join(t.Context(), waitingroom.Join{Lane: waitingroom.LaneAPI})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ticket.Position != 4 || room.Counters().Serving != 2 {
+		t.Errorf("position %d and serving %d, want 4 and 2", ticket.Position, room.Counters().Serving)
+	}
+}
+
+func TestADamagedStateFileStopsTheStart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "floors.json")
+	f := &floors{path: path, engine: startEngine(t)}
+	if err := f.restore(t.Context()); err != nil {
+		t.Errorf("no file: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.restore(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("a damaged file: %v", err)
+	}
+}

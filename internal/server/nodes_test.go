@@ -1,0 +1,157 @@
+package server_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/anteroom-dev/anteroom/internal/redistest"
+	"github.com/anteroom-dev/anteroom/internal/server"
+)
+
+// nodes runs two nodes over one Redis, and returns them with the server.
+func nodes(t *testing.T, inlet string) (one, two *site, redis *redistest.Server) {
+	t.Helper()
+	redis = redistest.Start(t)
+	one = newSite(t, "redis://"+redis.Addr, inlet)
+	two = &site{T: t, clock: one.clock, dir: one.dir, text: one.text, secrets: one.secrets}
+	two.start()
+	return one, two, redis
+}
+
+// roaming returns a browser whose requests come to the nodes in turns, each over a
+// connection of its own, as through a load balancer without affinity.
+func roaming(one, two *site) *browser {
+	b := one.browser()
+	var turn atomic.Int64
+	b.http.Transport = &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			to := one
+			if turn.Add(1)%2 == 0 {
+				to = two
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, to.server.PublicAddr().String())
+		},
+	}
+	return b
+}
+
+func TestAVisitorWalksBetweenNodesAndGetsIn(t *testing.T) {
+	one, two, _ := nodes(t, "{kind: manual}")
+	first, second := roaming(one, two), roaming(one, two)
+	p1, p2 := first.login(), second.login()
+	if a, b := first.waits(p1).Position, second.waits(p2).Position; a != 1 || b != 2 {
+		t.Errorf("positions %d and %d, want 1 and 2", a, b)
+	}
+	two.serveOne()
+	// Both nodes hear of it at once, not with the next look.
+	for _, n := range []*site{one, two} {
+		n.until("aware of the counter", func() bool {
+			var room struct{ Serving int64 }
+			n.manage(http.MethodGet, "/admin/api/rooms/sale", "", &room)
+			return room.Serving == 1
+		})
+	}
+	for range 3 { // Whichever node answers.
+		second.waits(second.get(p2.Request.URL.String()))
+	}
+	got, status := first.redeem("shop", first.code(first.get(p1.Request.URL.String())))
+	if status != http.StatusOK || got.IDToken == "" {
+		t.Fatalf("redeeming answers %d", status)
+	}
+	for range 2 {
+		if info := first.do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + got.AccessToken}}); info.StatusCode != http.StatusOK {
+			t.Errorf("userinfo answers %d %s", info.StatusCode, info.text)
+		}
+	}
+	first.code(first.login("prompt", "none"))
+}
+
+func TestTabsThatComeToDifferentNodesTakeOnePlace(t *testing.T) {
+	one, two, _ := nodes(t, "{kind: manual}")
+	b := roaming(one, two)
+	before := b.waits(b.login()).Position
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if at := b.waits(b.login()).Position; at != before {
+				t.Errorf("position %d, want %d", at, before)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// I5: the line goes on after the store has lost everything.
+func TestAFlushedStoreKeepsTheLine(t *testing.T) {
+	one, two, redis := nodes(t, "{kind: manual}")
+	first, second := roaming(one, two), roaming(one, two)
+	p1, p2 := first.login(), second.login()
+	one.serveOne()
+	for _, n := range []*site{one, two} {
+		n.until("aware of the counter", func() bool {
+			var room struct{ Serving int64 }
+			n.manage(http.MethodGet, "/admin/api/rooms/sale", "", &room)
+			return room.Serving == 1
+		})
+	}
+	redis.Do("FLUSHALL")
+	if got, status := first.redeem("shop", first.code(first.get(p1.Request.URL.String()))); status != http.StatusOK || got.IDToken == "" {
+		t.Errorf("redeeming answers %d", status)
+	}
+	if at := second.waits(second.get(p2.Request.URL.String())).Position; at != 2 {
+		t.Errorf("position %d, want 2", at)
+	}
+	third := roaming(one, two)
+	if at := third.waits(third.login()).Position; at != 3 {
+		t.Errorf("the next position is %d, want 3", at)
+	}
+}
+
+func TestANodeSaysThatItsStoreIsAwayAndThatItIsBack(t *testing.T) {
+	one, two, redis := nodes(t, "{kind: manual}")
+	b := roaming(one, two)
+	p := b.login()
+	redis.Kill()
+	one.until("not ready", func() bool { return one.manage(http.MethodGet, "/readyz", "", nil) == http.StatusServiceUnavailable })
+	if got := b.poll(p); got.State != "waiting" || got.Position != 1 {
+		t.Errorf("while the store is away the visitor stands at %+v", got)
+	}
+	if join := one.browser(); join.login().StatusCode != http.StatusServiceUnavailable {
+		t.Error("a newcomer isn't told to come again")
+	}
+	redis.Run()
+	one.until("ready", func() bool { return one.manage(http.MethodGet, "/readyz", "", nil) == http.StatusOK })
+	two.until("ready", func() bool { return two.manage(http.MethodGet, "/readyz", "", nil) == http.StatusOK })
+	if at := b.waits(b.get(p.Request.URL.String())).Position; at != 1 {
+		t.Errorf("position %d, want 1", at)
+	}
+	if next := roaming(one, two); next.waits(next.login()).Position < 2 {
+		t.Error("the next position isn't behind the first")
+	}
+}
+
+func TestAStoreThatForgetsKeysIsRefused(t *testing.T) {
+	one, _, redis := nodes(t, "{kind: manual}")
+	redis.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	var ready struct{ Faults map[string]string }
+	if status := one.manage(http.MethodGet, "/readyz", "", &ready); status != http.StatusServiceUnavailable {
+		t.Errorf("readiness answers %d", status)
+	}
+	if !strings.Contains(ready.Faults["store"], "noeviction") {
+		t.Errorf("the faults are %v", ready.Faults)
+	}
+	fresh, err := server.New(server.Options{Config: one.parse()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = fresh.Stop(t.Context()) }()
+	if err := fresh.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "noeviction") {
+		t.Errorf("starting: %v", err)
+	}
+}
