@@ -77,8 +77,8 @@ local function round(op, login, received)
     end
   end
   -- A login that had come in before the last round didn't come of it: it is that
-  -- of another tab.
-  local counts = again or not last or received >= last or #s.rounds >= KEPT_ROUNDS
+  -- of another tab. When it came in is known to the second.
+  local counts = again or not last or received >= last - last % 1000 or #s.rounds >= KEPT_ROUNDS
   if counts and counted >= MAX_ROUNDS then
     return 'sentround'
   end
