@@ -220,7 +220,11 @@ func (r *Room) Verify(ctx context.Context, value string) (Ticket, Proof, error) 
 		}
 		return Ticket{}, p, ErrLineAhead
 	}
-	return t, p, r.accept(ctx, t, LaneBrowser)
+	err = r.accept(ctx, t, LaneBrowser)
+	if errors.Is(err, ErrUnavailable) {
+		err = nil // The place is good, and its visitor goes on waiting until the store is back.
+	}
+	return t, p, err
 }
 
 // accept checks a ticket's door, and takes a position above the last dealt as
@@ -238,11 +242,7 @@ func (r *Room) accept(ctx context.Context, t Ticket, lane Lane) error {
 			"room", r.config.ID, "position", t.Position, "dealt", dealt)
 		return ErrUnknownTicket
 	}
-	err := r.settle(ctx, Floors{Generation: t.Generation, Dealt: t.Position})
-	if errors.Is(err, ErrUnavailable) {
-		return nil // The place is good, and its visitor can go on waiting for the store.
-	}
-	return err
+	return r.settle(ctx, Floors{Generation: t.Generation, Dealt: t.Position})
 }
 
 // Floors returns what this node knows of the room, for [Room.Settle] of a later
