@@ -30,6 +30,10 @@ func (l *Login) innerCode(key []byte) string {
 func (p *Provider) deliverIDToken(w http.ResponseWriter, r *http.Request, login *Login, secret string) {
 	token, err := p.frontToken(r.Context(), login, secret)
 	switch {
+	case errors.Is(err, ErrNoVisitor) && login.silent:
+		// OpenID Connect Core 1.0 §3.1.2.6: the visit has just ended, and no page may
+		// be shown.
+		p.fail(w, r, login, &Error{Code: LoginRequired, Description: "The visitor has not been admitted.", Cause: err})
 	case errors.Is(err, ErrNoVisitor):
 		// The link of the waiting page was opened again long after the answer.
 		p.problem(w, r, http.StatusBadRequest, Problem{InvalidRequest, "This link has been used. Please go back to the site and start again."})

@@ -36,8 +36,8 @@ import (
 
 const (
 	// MaxSize is how large the claims of a template may be when they are filled
-	// in, in bytes of JSON. ID tokens stay below 1.5 KB with it and userinfo below
-	// 1 KB.
+	// in, in bytes of JSON. ID tokens stay below 1.5 KB with it, unless the client sends a
+	// long nonce, and userinfo below 1 KB.
 	MaxSize = 512
 	// maxEmail is the longest e-mail address that is found to fit everywhere, in
 	// characters.
