@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"github.com/anteroom-dev/anteroom/waitingroom/redisstore/redisurl"
 	"net"
 	"net/netip"
 	"regexp"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/anteroom-dev/anteroom/waitingroom/redisstore/redisurl"
 )
 
 const maxRoomName = 100 // Characters.

@@ -59,7 +59,7 @@ func Start(tb testing.TB, args ...string) *Server {
 func freePort(tb testing.TB) string {
 	tb.Helper()
 	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func freePort(tb testing.TB) string {
 // same data directory.
 func (s *Server) Run() {
 	s.tb.Helper()
-	cmd := exec.Command("redis-server", s.args...)
+	cmd := exec.Command("redis-server", s.args...) //nolint:gosec,noctx // The test's own arguments; its end kills the server.
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		s.tb.Fatal(err)
@@ -147,7 +147,7 @@ func StartCluster(tb testing.TB) []*Server {
 		args = append(args, s.Addr)
 	}
 	args = append(args, "--cluster-replicas", "1", "--cluster-yes")
-	if out, err := exec.Command("redis-cli", args...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(tb.Context(), "redis-cli", args...).CombinedOutput(); err != nil {
 		tb.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
 	}
 	for _, s := range servers {

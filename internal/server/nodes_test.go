@@ -14,10 +14,10 @@ import (
 )
 
 // nodes runs two nodes over one Redis, and returns them with the server.
-func nodes(t *testing.T, inlet string) (one, two *site, redis *redistest.Server) {
+func nodes(t *testing.T) (one, two *site, redis *redistest.Server) {
 	t.Helper()
 	redis = redistest.Start(t)
-	one = newSite(t, "redis://"+redis.Addr, inlet)
+	one = newSite(t, "redis://"+redis.Addr, "{kind: manual}")
 	two = &site{T: t, clock: one.clock, dir: one.dir, text: one.text, secrets: one.secrets}
 	two.start()
 	return one, two, redis
@@ -42,7 +42,7 @@ func roaming(one, two *site) *browser {
 }
 
 func TestAVisitorWalksBetweenNodesAndGetsIn(t *testing.T) {
-	one, two, _ := nodes(t, "{kind: manual}")
+	one, two, _ := nodes(t)
 	first, second := roaming(one, two), roaming(one, two)
 	p1, p2 := first.login(), second.login()
 	if a, b := first.waits(p1).Position, second.waits(p2).Position; a != 1 || b != 2 {
@@ -73,7 +73,7 @@ func TestAVisitorWalksBetweenNodesAndGetsIn(t *testing.T) {
 }
 
 func TestTabsThatComeToDifferentNodesTakeOnePlace(t *testing.T) {
-	one, two, _ := nodes(t, "{kind: manual}")
+	one, two, _ := nodes(t)
 	b := roaming(one, two)
 	before := b.waits(b.login()).Position
 	var wg sync.WaitGroup
@@ -89,7 +89,7 @@ func TestTabsThatComeToDifferentNodesTakeOnePlace(t *testing.T) {
 
 // I5: the line goes on after the store has lost everything.
 func TestAFlushedStoreKeepsTheLine(t *testing.T) {
-	one, two, redis := nodes(t, "{kind: manual}")
+	one, two, redis := nodes(t)
 	first, second := roaming(one, two), roaming(one, two)
 	p1, p2 := first.login(), second.login()
 	one.serveOne()
@@ -114,7 +114,7 @@ func TestAFlushedStoreKeepsTheLine(t *testing.T) {
 }
 
 func TestANodeSaysThatItsStoreIsAwayAndThatItIsBack(t *testing.T) {
-	one, two, redis := nodes(t, "{kind: manual}")
+	one, two, redis := nodes(t)
 	b := roaming(one, two)
 	p := b.login()
 	redis.Kill()
@@ -137,7 +137,7 @@ func TestANodeSaysThatItsStoreIsAwayAndThatItIsBack(t *testing.T) {
 }
 
 func TestAStoreThatForgetsKeysIsRefused(t *testing.T) {
-	one, _, redis := nodes(t, "{kind: manual}")
+	one, _, redis := nodes(t)
 	redis.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 	var ready struct{ Faults map[string]string }
 	if status := one.manage(http.MethodGet, "/readyz", "", &ready); status != http.StatusServiceUnavailable {

@@ -49,7 +49,7 @@ func (s *Store) Watch(ctx context.Context, room string, news func(waitingroom.Co
 // with spaces between.
 func parseNews(payload string) (waitingroom.Counters, bool) {
 	var values []any
-	for _, text := range strings.Fields(payload) {
+	for text := range strings.FieldsSeq(payload) {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return waitingroom.Counters{}, false

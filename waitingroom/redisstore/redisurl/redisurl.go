@@ -93,7 +93,7 @@ func (u *URL) login(text string) error {
 
 // addresses reads the hosts.
 func (u *URL) addresses(hosts string) error {
-	for _, host := range strings.Split(hosts, ",") {
+	for host := range strings.SplitSeq(hosts, ",") {
 		name, port, err := net.SplitHostPort(host)
 		if err != nil && u.Kind == Single {
 			name, port = strings.Trim(host, "[]"), "6379"
@@ -113,6 +113,7 @@ func (u *URL) addresses(hosts string) error {
 func (u *URL) rest(path string) error {
 	database := path
 	switch u.Kind {
+	case Single:
 	case Cluster:
 		if path != "" {
 			return errors.New("must have nothing after the hosts: a cluster has no databases")
