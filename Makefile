@@ -14,7 +14,7 @@ GOLANGCI_LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
 .PHONY: help
 help: ## Show the targets.
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/anteroom.
@@ -32,6 +32,12 @@ race: ## Run the tests in random order under the race detector; needs gcc.
 .PHONY: lint
 lint: ## Run golangci-lint, pinned in tools/go.mod; its first build takes minutes.
 	$(GOLANGCI_LINT) run
+	cd deploy/check && $(GO) tool -modfile=../../tools/go.mod golangci-lint run
+
+.PHONY: manifests
+manifests: ## Hold deploy/ against the schemas of those who will read it; its first build takes minutes.
+	@# What it checks is outside its module, where go test does not look for changes.
+	$(GO) test -C deploy/check -count=1 ./...
 
 .PHONY: fmt
 fmt: ## Format the code as `make lint` demands.
