@@ -84,6 +84,9 @@ type Floors struct {
 	Dealt      int64
 	Serving    int64
 	Epoch      uint64
+	// Growth is by how much Dealt grew in the two seconds before, if that is known. A
+	// shared store skips as much if a node is missing that may know more.
+	Growth int64
 }
 
 // Advance asks for positions.

@@ -16,12 +16,17 @@ import (
 // floorsEvery is how often a node writes down what it knows of its rooms.
 const floorsEvery = time.Second
 
+// growthWrites is how many writes ago the growth of a line is measured from.
+const growthWrites = int(2 * time.Second / floorsEvery)
+
 // floors keeps what a node knows of its rooms in a file of state_dir, so that
 // losing the store and all nodes together loses no place either.
 type floors struct {
 	path   string
 	engine *waitingroom.Engine
 	last   []byte // What the file holds.
+	// before are what the rooms' last writes said, up to growthWrites, oldest first.
+	before map[string][]waitingroom.Floors
 }
 
 // restore tells the store what was known when the file was written. A store that
@@ -73,7 +78,7 @@ func (f *floors) keep(ctx context.Context, failed func(error)) {
 func (f *floors) write() error {
 	known := make(map[string]waitingroom.Floors)
 	for _, room := range f.engine.Rooms() {
-		known[room.Config().ID] = room.Floors()
+		known[room.Config().ID] = f.grown(room.Config().ID, room.Floors())
 	}
 	text, err := json.Marshal(known)
 	if err != nil {
@@ -87,6 +92,21 @@ func (f *floors) write() error {
 	}
 	f.last = text
 	return nil
+}
+
+// grown adds to what is known of a room by how much it grew of late. The next write may
+// never be, and it tells how much that may have held.
+func (f *floors) grown(id string, now waitingroom.Floors) waitingroom.Floors {
+	if f.before == nil {
+		f.before = make(map[string][]waitingroom.Floors)
+	}
+	before := f.before[id]
+	if len(before) > 0 && before[0].Generation == now.Generation {
+		now.Growth = now.Dealt - before[0].Dealt
+	}
+	before = append(before, now)
+	f.before[id] = before[max(0, len(before)-growthWrites):]
+	return now
 }
 
 // replace writes a file that appears whole or not at all.

@@ -3,6 +3,7 @@ package server
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,18 @@ func TestANodeThatLostItsStoreAndItsMemoryGoesOnFromItsStateDir(t *testing.T) {
 	}
 	if ticket.Position != 4 || room.Counters().Serving != 2 {
 		t.Errorf("position %d and serving %d, want 4 and 2", ticket.Position, room.Counters().Serving)
+	}
+}
+
+func TestAStateFileSaysHowFastALineGrew(t *testing.T) {
+	f := &floors{}
+	var got []int64
+	for _, dealt := range []int64{5, 8, 20, 20, 20} {
+		got = append(got, f.grown("sale", waitingroom.Floors{Dealt: dealt}).Growth)
+	}
+	got = append(got, f.grown("sale", waitingroom.Floors{Generation: 1, Dealt: 2}).Growth)
+	if want := []int64{0, 3, 15, 12, 0, 0}; !slices.Equal(got, want) {
+		t.Errorf("grew by %v, want %v", got, want)
 	}
 }
 

@@ -146,6 +146,47 @@ func TestANodeThatDoesNotReportCostsAJumpAndNoPosition(t *testing.T) {
 	}
 }
 
+// Nodes that come back with what their state_dir held may have dealt more since: the
+// numbers of the last second used to be dealt twice.
+func TestNodesThatLostTheirMemoryWithTheStoreCostAJumpAndNoPosition(t *testing.T) {
+	for _, test := range []struct {
+		name         string
+		growth, want int64
+	}{
+		{"in a line that hardly grew", 3, 10 + 64 + 1},
+		{"in a line that grew fast", 500, 10 + 1000 + 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := redistest.Start(t)
+			lost := join(t, server, rules())
+			lost.deal(10)
+			floors := waitingroom.Floors{Dealt: 10, Serving: 4, Growth: test.growth}
+			lost.deal(5) // Of which nothing was written down.
+			server.Do("FLUSHALL")
+
+			var after []*node
+			for range 2 {
+				store, err := redisstore.New(server.Client(), redisstore.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				after = append(after, &node{T: t, Store: store, name: waitingroom.NewOpID()})
+			}
+			together(after, func(n *node) {
+				if _, err := n.Settle(t.Context(), room, floors); err != nil {
+					t.Error(err)
+				}
+			})
+			if first := after[0].deal(1); first != test.want {
+				t.Errorf("dealt %d, want %d", first, test.want)
+			}
+			if c := after[1].counters(); c.Serving != 4 {
+				t.Errorf("the counter is %d, want 4", c.Serving)
+			}
+		})
+	}
+}
+
 func TestANewNodeThatSpeaksFirstAfterAFlushWaitsForThoseWhoKnow(t *testing.T) {
 	server := redistest.Start(t)
 	a := join(t, server, rules())

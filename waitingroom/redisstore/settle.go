@@ -107,7 +107,7 @@ func (r *room) report(evidence waitingroom.Floors, node waitingroom.OpID, window
 	}
 	args = append(args, node[:], f.Generation, f.Dealt, f.Serving, f.Epoch, f.Expired, f.Sequence, f.Version, r.revision)
 	args = append(args, settingsArgs(r.settings)...)
-	args = append(args, r.growth.most(), window.Milliseconds(), r.seen.Generation)
+	args = append(args, max(r.growth.most(), evidence.Growth), window.Milliseconds(), r.seen.Generation)
 	for _, peer := range r.peers {
 		args = append(args, peer)
 	}

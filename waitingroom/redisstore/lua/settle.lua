@@ -81,8 +81,9 @@ if (missing or alone) and r.now < r.settling + window then
   return done('forgotten')
 end
 
-if missing then
-  -- Whoever is missing may have seen more positions dealt than are known here.
+if missing or alone and r.dealt > 0 then
+  -- Whoever is missing may have seen more positions dealt than are known here. So
+  -- may have nodes that are all gone, if what is known comes from state_dir or tickets.
   local jump = math.min(math.max(64, 2 * r.growth), MAX_POSITION - r.dealt)
   local first, last = r.dealt, r.dealt + jump
   for position = first + 1, last do
