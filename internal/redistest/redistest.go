@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,13 +24,24 @@ import (
 // tests are busy.
 const startTimeout = 20 * time.Second
 
+// Host is where servers run.
+type Host struct {
+	// IP is the address that they listen on.
+	IP string
+	// Prefix is a command that runs them there, such as "ip netns exec NAME".
+	Prefix []string
+}
+
+// Loopback is this machine.
+func Loopback() Host { return Host{IP: "127.0.0.1"} }
+
 // Server is a running redis-server.
 type Server struct {
 	// Addr is its host and port.
 	Addr string
 
 	tb   testing.TB
-	args []string
+	args []string // With the program's name.
 	cmd  *exec.Cmd
 	done chan struct{}
 }
@@ -39,6 +51,12 @@ type Server struct {
 // file.
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
+	return Loopback().Start(tb, args...)
+}
+
+// Start starts a server on a host, as the function of that name does.
+func (h Host) Start(tb testing.TB, args ...string) *Server {
+	tb.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("CI") != "" {
 			tb.Fatal("redis-server is missing; install Debian's package redis-server")
@@ -46,10 +64,10 @@ func Start(tb testing.TB, args ...string) *Server {
 		tb.Skip("no redis-server; install Debian's package redis-server to run this test")
 	}
 	port := freePort(tb)
-	s := &Server{Addr: net.JoinHostPort("127.0.0.1", port), tb: tb}
-	s.args = append([]string{
-		"--bind", "127.0.0.1", "--port", port, "--dir", tb.TempDir(), "--save", "", "--appendonly", "no",
-	}, args...)
+	s := &Server{Addr: net.JoinHostPort(h.IP, port), tb: tb}
+	s.args = slices.Concat(h.Prefix, []string{
+		"redis-server", "--bind", h.IP, "--protected-mode", "no", "--port", port, "--dir", tb.TempDir(), "--save", "", "--appendonly", "no",
+	}, args)
 	s.Run()
 	return s
 }
@@ -77,7 +95,7 @@ func freePort(tb testing.TB) string {
 // same data directory.
 func (s *Server) Run() {
 	s.tb.Helper()
-	cmd := exec.Command("redis-server", s.args...) //nolint:gosec,noctx // The test's own arguments; its end kills the server.
+	cmd := exec.Command(s.args[0], s.args[1:]...) //nolint:gosec,noctx // The test's own arguments; its end kills the server.
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		s.tb.Fatal(err)
@@ -125,7 +143,7 @@ func (s *Server) Kill() {
 // Do runs a command and fails the test if that fails.
 func (s *Server) Do(args ...any) any {
 	s.tb.Helper()
-	client := s.Client()
+	client := s.Client().WithTimeout(startTimeout)
 	defer func() { _ = client.Close() }()
 	value, err := client.Do(s.tb.Context(), args...).Result()
 	if err != nil {
@@ -138,10 +156,18 @@ func (s *Server) Do(args ...any) any {
 // returns its six servers, masters first.
 func StartCluster(tb testing.TB) []*Server {
 	tb.Helper()
+	here := Loopback()
+	return StartClusterOn(tb, [6]Host{here, here, here, here, here, here})
+}
+
+// StartClusterOn does the same on several hosts. The first has the master of the
+// first third of the slots, whose replica is on another host if there is one.
+func StartClusterOn(tb testing.TB, hosts [6]Host) []*Server {
+	tb.Helper()
 	var servers []*Server
 	args := []string{"--cluster", "create"}
-	for i := range 6 {
-		s := Start(tb, "--cluster-enabled", "yes", "--cluster-config-file", fmt.Sprintf("nodes-%d.conf", i),
+	for i, host := range hosts {
+		s := host.Start(tb, "--cluster-enabled", "yes", "--cluster-config-file", fmt.Sprintf("nodes-%d.conf", i),
 			"--cluster-node-timeout", "2000", "--enable-debug-command", "local", "--repl-diskless-sync-delay", "0")
 		servers = append(servers, s)
 		args = append(args, s.Addr)
