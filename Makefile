@@ -55,7 +55,7 @@ bench: ## Measure the bounds and write docs/performance.md; needs Linux and two 
 e2e: build ## Drive the built binary with real browsers and relying parties; needs what .ci/run installs.
 	npm --prefix e2e ci
 	@# The tests wait in line most of the time, so four at once suit two cores.
-	E2E_BINARY='$(CURDIR)/bin/anteroom' $(GO) test -tags e2e -count=1 -parallel 4 -timeout 20m ./e2e/...
+	E2E_BINARY='$(CURDIR)/bin/anteroom' $(GO) test -tags e2e -count=1 -parallel 4 -timeout 30m ./e2e/...
 
 .PHONY: cover
 cover: ## Show the share of statements that the tests run.

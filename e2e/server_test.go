@@ -39,7 +39,10 @@ type server struct {
 
 	t       *testing.T
 	dir     string
-	address string // the line that the program has to print
+	public  string   // where the public listener is
+	program []string // the command, without its arguments
+	env     []string // beside the environment of the test
+	address string   // the line that the program has to print
 	cmd     *exec.Cmd
 	exited  chan error // receives once, when cmd has ended
 }
@@ -73,6 +76,15 @@ func startSecureServer(t *testing.T, a *authority, host, config string) *server 
 // under an issuer.
 func startServerAt(t *testing.T, public, issuer, config string) *server {
 	t.Helper()
+	s := newServer(t, public, issuer, `store: {url: "bolt:anteroom.db"}`+"\n"+config)
+	s.start()
+	return s
+}
+
+// newServer prepares the program, with its public listener at an address and under
+// an issuer, and does not start it. The configuration names the store as well.
+func newServer(t *testing.T, public, issuer, config string) *server {
+	t.Helper()
 	management := freeAddress(t, "127.0.0.1")
 	s := &server{
 		Issuer:     issuer,
@@ -80,24 +92,29 @@ func startServerAt(t *testing.T, public, issuer, config string) *server {
 		AdminToken: rand.Text(),
 		t:          t,
 		dir:        t.TempDir(),
+		public:     public,
+		program:    []string{binary},
 		address:    fmt.Sprintf("listening public=%s management=%s", public, management),
 	}
-	head := fmt.Sprintf(`issuer: %s
-listen: %q
-management: {listen: %q, token_file: admin-token}
-store: {url: "bolt:anteroom.db"}
-secret_file: master
-`, s.Issuer, public, management)
 	s.write("admin-token", s.AdminToken+"\n")
-	s.write("anteroom.yaml", head+config)
+	s.configure(config)
 	t.Cleanup(func() {
 		s.Stop()
 		if t.Failed() {
 			t.Logf("the server's log:\n%s", s.Log())
 		}
 	})
-	s.start()
 	return s
+}
+
+// configure writes the configuration: a head and what follows.
+func (s *server) configure(config string) {
+	s.t.Helper()
+	s.write("anteroom.yaml", fmt.Sprintf(`issuer: %s
+listen: %q
+management: {listen: %q, token_file: admin-token}
+secret_file: master
+`, s.Issuer, s.public, strings.TrimPrefix(s.Management, "http://"))+config)
 }
 
 // Stop asks the program to stop, as a service manager does, and fails the test
@@ -160,13 +177,14 @@ func (s *server) start() {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(binary, "serve", "--config", "anteroom.yaml")
+	cmd := exec.Command(s.program[0], slices.Concat(s.program[1:], []string{"serve", "--config", "anteroom.yaml"})...)
 	cmd.Dir = s.dir
 	cmd.Stderr = log
 	// A variable of whoever runs the tests must not configure the program.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		return strings.HasPrefix(entry, "ANTEROOM_")
 	})
+	cmd.Env = append(cmd.Env, s.env...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		s.t.Fatal(err)
