@@ -48,7 +48,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s).
 	GO='$(GO)' FUZZTIME='$(FUZZTIME)' tools/fuzz.sh
 
 .PHONY: bench
-bench: ## Measure the bounds and write docs/performance.md; needs Linux and two cores.
+bench: ## Measure the bounds and write docs/performance.md; needs Linux, two cores and redis-server.
 	$(GO) run ./internal/bench
 
 .PHONY: e2e

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -45,6 +46,11 @@ func (l *lab) compare(ctx context.Context, server *process, request string) (c c
 	if same.Size != sample.Size {
 		return c, fmt.Errorf("the bare handler sends %d bytes, the server %d", same.Size, sample.Size)
 	}
+	return l.alternate(ctx, server, bare, request)
+}
+
+// alternate measures a server against another one by the same request.
+func (l *lab) alternate(ctx context.Context, server, bare *process, request string) (c comparison, err error) {
 	for pair := range l.runs {
 		sides := []*process{server, bare}
 		if pair%2 == 1 {
@@ -101,6 +107,13 @@ func (c comparison) cpuLine(what string, bound float64) line {
 		bound:    fmt.Sprintf("≤ %.2f × bare", bound),
 		verdict:  judge(ratio.median <= bound),
 	}
+}
+
+// against returns a line of which the other side isn't a bare handler.
+func (l line) against(other string) line {
+	l.measured = strings.ReplaceAll(l.measured, "bare", other)
+	l.bound = strings.ReplaceAll(l.bound, "bare", other)
+	return l
 }
 
 // throughputLine is the line of the table for the requests a second.

@@ -1,6 +1,6 @@
 // Command bench measures the bounds that Anteroom promises to hold, prints them
 // as a table and writes them to docs/performance.md. `make bench` runs it; it
-// takes a few minutes, needs Linux and two cores, and ends with status 1 if a
+// takes a few minutes, needs Linux, two cores and redis-server, and ends with status 1 if a
 // bound was missed.
 //
 // # Method
@@ -82,6 +82,7 @@ type measure struct {
 func measures() []measure {
 	return []measure{
 		{"join", measureJoin},
+		{"shared", measureShared},
 		{"poll", measurePolls},
 		{"flow", measureFlow},
 		{"start", measureStart},
@@ -94,7 +95,7 @@ func measures() []measure {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "measure only these: a comma-separated `LIST` of join, poll, flow, start, memory, page")
+	only := flags.String("only", "", "measure only these: a comma-separated `LIST` of join, shared, poll, flow, start, memory, page")
 	runs := flags.Int("runs", defaultRuns, "how many pairs of runs a ratio is the median of")
 	out := flags.String("out", "", "write the report to `FILE` (default "+defaultReport+", if everything is measured)")
 	profiles := flags.String("profile", "", "write CPU profiles of the server to `DIR`; the numbers suffer from it")
