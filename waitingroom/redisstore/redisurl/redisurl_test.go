@@ -70,15 +70,18 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add("redis://user:password@host:6379/0")
-	f.Add("redis+sentinel://h1:26379,h2:26379/name/1")
+	// A password that no message has by chance.
+	const password = "correct-horse-battery-staple"
+	f.Add("redis://user:" + password + "@host:6379/0")
+	f.Add("redis+sentinel://" + password + "@h1:26379,h2:26379/name/1")
+	f.Add("http://" + password)
 	f.Fuzz(func(t *testing.T, text string) {
 		u, err := redisurl.Parse(text)
-		if err == nil && len(u.Addrs) == 0 {
+		switch {
+		case err == nil && len(u.Addrs) == 0:
 			t.Error("no address and no error")
-		}
-		if err != nil && len(text) > 20 && strings.Contains(err.Error(), text[8:]) {
-			t.Error("the error repeats the URL")
+		case err != nil && strings.Contains(err.Error(), password):
+			t.Error("the error repeats the password")
 		}
 	})
 }
