@@ -158,8 +158,12 @@ func (r *Room) note(c Counters) {
 	}
 }
 
-// visit notes that somebody is here.
+// visit notes that somebody is here. Only a shared store is asked less often when
+// nobody is.
 func (r *Room) visit() {
+	if r.engine.shared == nil {
+		return
+	}
 	if now := time.Now().Unix(); r.visited.Load() != now {
 		r.visited.Store(now)
 	}

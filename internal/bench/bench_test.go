@@ -176,10 +176,11 @@ func TestTheGeneratorSendsAsManyAsItIsTold(t *testing.T) {
 	}
 	served := make(chan struct{}, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		served <- struct{}{}
 		if r.URL.Path != "/" {
 			http.NotFound(w, r)
+			return
 		}
+		served <- struct{}{}
 	}))
 	defer server.Close()
 	for path, ok := range map[string]bool{"/": true, "/missing": false} {
