@@ -161,7 +161,7 @@ func TestAClientWithoutAWayToStartAfreshGetsAPageWithALink(t *testing.T) {
 	s.stop()
 	// Nobody was sent anywhere: the operator would look for a loop that isn't there.
 	if strings.Contains(s.log.String(), "again and again") {
-		t.Errorf("the log tells of a loop:\n%s", &s.log)
+		t.Errorf("the log tells of a loop:\n%s", s.log)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,8 +46,27 @@ type site struct {
 	dir    string
 	text   string
 
-	secrets []string     // The master secrets, newest first.
-	log     bytes.Buffer // To be read when the server has stopped.
+	secrets []string // The master secrets, newest first.
+	log     *journal // To be read when the server has stopped.
+}
+
+// journal takes the log of a server and of the one that follows it, whose
+// goroutines may still be at it.
+type journal struct {
+	mu   sync.Mutex // Guards text.
+	text bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 // newSite runs a server with one client, "shop", and one room, "sale", with the
@@ -87,8 +107,11 @@ func (s *site) parse() *config.Config {
 
 func (s *site) start() {
 	s.Helper()
+	if s.log == nil {
+		s.log = new(journal)
+	}
 	var err error
-	s.server, err = server.New(server.Options{Config: s.parse(), Now: s.clock.now, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), &s.log), nil))})
+	s.server, err = server.New(server.Options{Config: s.parse(), Now: s.clock.now, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), s.log), nil))})
 	if err != nil {
 		s.Fatal(err)
 	}
