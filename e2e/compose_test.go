@@ -117,7 +117,7 @@ func (c *composed) startNode(name string) *server {
 	c.t.Helper()
 	public, management := freeAddress(c.t, "127.0.0.1"), freeAddress(c.t, "127.0.0.1")
 	s := &server{
-		t: c.t, dir: c.t.TempDir(), Issuer: "http://" + public, Management: "http://" + management,
+		t: c.t, dir: c.t.TempDir(), program: []string{binary}, Issuer: "http://" + public, Management: "http://" + management,
 		address: fmt.Sprintf("listening public=%s management=%s", public, management),
 	}
 	text := strings.NewReplacer(
