@@ -13,7 +13,7 @@ import (
 // version's scripts run under the same names.
 var errReply = errors.New("unexpected reply of a script")
 
-// refusals are the errors that scripts name.
+// refusal returns the error that a script names, or nil for none.
 func refusal(name string) error {
 	switch name {
 	case "":

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/anteroom-dev/anteroom/waitingroom"
 )
 
 //go:embed lua
@@ -26,7 +28,7 @@ func loadScripts() (_ *scripts, err error) {
 		err = errors.Join(err, readErr)
 		return string(b)
 	}
-	room, vault := text("room"), text("vault")
+	room, vault := constants()+text("room"), text("vault")
 	for _, verb := range []struct {
 		script **redis.Script
 		name   string
@@ -58,4 +60,12 @@ func loadScripts() (_ *scripts, err error) {
 		return nil, fmt.Errorf("embedded scripts: %w", err)
 	}
 	return &s, nil
+}
+
+// constants are the numbers that the engine and the scripts have in common, in the
+// words of the scripts; times are in milliseconds.
+func constants() string {
+	return fmt.Sprintf("local EXPIRY_GRACE, ROTATE_GRACE, MAX_GRANTS, MAX_ROUNDS, MAX_POSITION = %d, %d, %d, %d, %d\n",
+		waitingroom.ExpiryGrace.Milliseconds(), waitingroom.RotateGrace.Milliseconds(),
+		waitingroom.MaxGrants, waitingroom.MaxRounds, int64(waitingroom.MaxPosition))
 }

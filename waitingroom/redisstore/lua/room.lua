@@ -31,15 +31,11 @@ local CHANGES, SETTLES = ARGV[5] ~= 'reads', ARGV[5] == 'settles'
 local ACKS = tonumber(ARGV[6])
 local A = { unpack(ARGV, 7) }
 
--- How much longer than its claim window a place is kept, how long a redeemed
--- code is remembered, how long a refresh token's predecessor is accepted, and
--- how many grants of one client a session has, how many times a visitor is sent round
--- before that is a loop, and how many of these times are told apart. The same as
--- in Go.
-local EXPIRY_GRACE, TAKEN_LIFE, ROTATE_GRACE, MAX_GRANTS = 5000, 600000, 60000, 64
-local MAX_ROUNDS, KEPT_ROUNDS = 2, 64
-local MAX_POSITION = 4294967295
-local MAX_OPS = 64
+-- The script begins with EXPIRY_GRACE, ROTATE_GRACE, MAX_GRANTS, MAX_ROUNDS and
+-- MAX_POSITION, which are waitingroom's. Beside them: for how long a redeemed code is
+-- remembered, how many rounds of a visitor are told apart, and how many orders of
+-- operators are kept.
+local TAKEN_LIFE, KEPT_ROUNDS, MAX_OPS = 600000, MAX_GRANTS, 64
 
 -- How often a node is noted as heard of, and how long it counts without.
 local HEARD_EVERY, MEMBER_LIFE = 2000, 15000
