@@ -1,15 +1,12 @@
 package server_test
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/anteroom-dev/anteroom/internal/config"
 	"github.com/anteroom-dev/anteroom/internal/server"
 )
 
@@ -29,20 +26,7 @@ func slowSite(t *testing.T, around func(commit func() error) error) *site {
 	t.Helper()
 	s := newSite(t, bolt(t), "{kind: manual}")
 	s.stop() // The same again, with the disk.
-	c, err := config.Parse([]byte(s.text), s.dir, []string{"ANTEROOM_MANAGEMENT_TOKEN=" + token, "ANTEROOM_SECRET=" + strings.Repeat("m", 32)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.server, err = server.New(server.Options{
-		Config: c, Now: s.clock.now, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), AroundCommit: around,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.server.Start(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	s.until("ready", func() bool { return s.manage(http.MethodGet, "/readyz", "", nil) == http.StatusOK })
+	s.run(server.Options{AroundCommit: around})
 	return s
 }
 

@@ -35,7 +35,7 @@ func roaming(one, two *site) *browser {
 			if turn.Add(1)%2 == 0 {
 				to = two
 			}
-			return (&net.Dialer{}).DialContext(ctx, network, to.server.PublicAddr().String())
+			return (&net.Dialer{}).DialContext(ctx, network, *to.public.Load())
 		},
 	}
 	return b

@@ -18,7 +18,7 @@ import (
 type office struct {
 	*testing.T
 	server *server.Server
-	log    bytes.Buffer // To be read when the server has stopped.
+	log    journal // To be read when the server has stopped.
 }
 
 // startOffice runs a server with the rooms sale and summer. Each token is its

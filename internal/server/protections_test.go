@@ -218,9 +218,7 @@ func TestEveryAnswerToABrowserIsProtected(t *testing.T) {
 	codes := []string{"a code by form"}
 	for name, answer := range answers {
 		t.Run(name, func(t *testing.T) {
-			of := *s
-			of.T = t
-			(&browser{site: &of}).protected(answer)
+			(&browser{site: &site{T: t}}).protected(answer)
 			if strings.Contains(answer.text, `name="code"`) != slices.Contains(codes, name) {
 				t.Errorf("a code on the wrong page: %s", answer.text)
 			}

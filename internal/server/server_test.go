@@ -46,8 +46,9 @@ type site struct {
 	dir    string
 	text   string
 
-	secrets []string // The master secrets, newest first.
-	log     *journal // To be read when the server has stopped.
+	secrets []string               // The master secrets, newest first.
+	log     *journal               // To be read when the server has stopped.
+	public  atomic.Pointer[string] // The address of the public side; browsers dial it in the background, also while the server is restarted.
 }
 
 // journal takes the log of a server and of the one that follows it, whose
@@ -107,14 +108,24 @@ func (s *site) parse() *config.Config {
 
 func (s *site) start() {
 	s.Helper()
+	s.run(server.Options{})
+}
+
+// run starts a server of the site's configuration, clock and log; o says what else
+// is special about it.
+func (s *site) run(o server.Options) {
+	s.Helper()
 	if s.log == nil {
 		s.log = new(journal)
 	}
+	o.Config, o.Now = s.parse(), s.clock.now
+	o.Logger = slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), s.log), nil))
 	var err error
-	s.server, err = server.New(server.Options{Config: s.parse(), Now: s.clock.now, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), s.log), nil))})
-	if err != nil {
+	if s.server, err = server.New(o); err != nil {
 		s.Fatal(err)
 	}
+	address := s.server.PublicAddr().String()
+	s.public.Store(&address)
 	if err := s.server.Start(context.Background()); err != nil {
 		s.Fatal(err)
 	}
@@ -197,7 +208,7 @@ func (s *site) browser() *browser {
 	b.http = &http.Client{
 		Jar: jar,
 		Transport: &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, s.server.PublicAddr().String())
+			return (&net.Dialer{}).DialContext(ctx, network, *s.public.Load())
 		}},
 		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 			if r.URL.Host != "wait.localhost:8080" {
