@@ -60,7 +60,7 @@ func TestEstimate(t *testing.T) {
 		"a place far below the counter as little": {1, 10, 20, 1, 1, Pace{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := estimate(test.position, Counters{Serving: test.serving, Dealt: test.dealt}, test.slow, test.fast, 1)
+			got := estimate(test.position, Counters{Serving: test.serving, Dealt: test.dealt}, rates{slow: test.slow, fast: test.fast}, 1)
 			if got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
@@ -68,11 +68,40 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
-func TestPollsStayWithinTheBudgetOfTheNode(t *testing.T) {
-	const waiting = 10_000_000
-	got := estimate(waiting, Counters{Dealt: waiting}, 1e6, 1e6, 1)
-	if polls := waiting / got.PollAfter.Seconds(); polls > pollsPerCore*256 || got.PollAfter <= minPoll {
-		t.Errorf("a poll every %v makes %.0f a second", got.PollAfter, polls)
+func TestACrowdIsStretchedToTheBudgetAndItsFrontStillHearsFirst(t *testing.T) {
+	const budget = 10_000
+	for name, test := range map[string]struct {
+		waiting   int64
+		fast      float64
+		stretched bool
+	}{
+		"a hundred":                        {100, 1, false},
+		"a line that doesn't move":         {10_000, 0, false},
+		"a crowd that doesn't move":        {1_000_000, 0, true},
+		"a crowd that moves at a walk":     {1_000_000, 10, true},
+		"a crowd that moves fast":          {1_000_000, 1000, true},
+		"ten million":                      {10_000_000, 1000, true},
+		"a crowd that is through in a jot": {1_000_000, 1e6, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Counters{Now: noon, Dealt: test.waiting}
+			p := pace{at: []time.Time{noon.Add(-time.Minute)}, served: []int64{int64(-60 * test.fast)}}
+			p.observe(c, Inlet{}, budget)
+			after := func(position int64) time.Duration { return estimate(position, c, p.now(), 1).PollAfter }
+			var polls float64 // A second, of one visitor in ten.
+			for at := int64(1); at <= test.waiting; at += 10 {
+				polls += 10 / after(at).Seconds()
+			}
+			if stretched := p.now().stretch > 1; stretched != test.stretched {
+				t.Errorf("stretched by %.2f", p.now().stretch)
+			}
+			if polls > 1.01*budget || test.stretched && polls < 0.99*budget {
+				t.Errorf("%.0f polls a second, where the nodes answer %d", polls, budget)
+			}
+			if first, last := after(1), after(test.waiting); test.fast > 0 && test.fast < 1e5 && test.waiting > 10_000 && first > last/10 {
+				t.Errorf("the first polls every %v, the last every %v", first, last)
+			}
+		})
 	}
 }
 

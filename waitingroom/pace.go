@@ -39,12 +39,18 @@ type pace struct {
 	epoch  uint64
 	at     []time.Time // One a second, oldest first.
 	served []int64
-	slow   float64 // Places a second, the lower and the higher estimate.
-	fast   float64
+	rates  rates
 }
 
-// observe takes a sample of the counters, about once a second.
-func (p *pace) observe(c Counters, in Inlet) {
+// rates say how a line moves, and what it makes of polls.
+type rates struct {
+	slow, fast float64 // Places a second, the lower and the higher estimate.
+	stretch    float64 // By how much everybody polls less often, at least 1.
+}
+
+// observe takes a sample of the counters, about once a second. The node answers up
+// to budget polls a second.
+func (p *pace) observe(c Counters, in Inlet, budget float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.Epoch != p.epoch || len(p.served) > 0 && c.Serving < p.served[len(p.served)-1] {
@@ -57,11 +63,12 @@ func (p *pace) observe(c Counters, in Inlet) {
 	p.at, p.served = append(p.at, c.Now), append(p.served, c.Serving)
 	if in.Kind == InletPeriodic {
 		rate := float64(in.Add) / in.Every.Seconds()
-		p.slow, p.fast = rate/1.2, rate
-		return
+		p.rates.slow, p.rates.fast = rate/1.2, rate
+	} else {
+		short, long := p.rate(60), p.rate(samples)
+		p.rates.slow, p.rates.fast = min(short, long), max(short, long)
 	}
-	short, long := p.rate(60), p.rate(samples)
-	p.slow, p.fast = min(short, long), max(short, long)
+	p.rates.stretch = max(1, crowd(float64(c.Waiting()), p.rates.fast)/budget)
 }
 
 // rate returns the places served a second over the latest n samples.
@@ -75,39 +82,65 @@ func (p *pace) rate(n int) float64 {
 	return float64(p.served[last]-p.served[first]) / seconds
 }
 
-// rates returns the lower and the higher estimate of places served a second.
-func (p *pace) rates() (slow, fast float64) {
+// now returns the latest rates.
+func (p *pace) now() rates {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.slow, p.fast
+	return p.rates
 }
 
-// estimate returns the pace of a waiting position.
-func estimate(position int64, c Counters, slow, fast float64, spread float64) Pace {
+// untilPoll returns how many seconds somebody with so many places to go waits
+// between two polls, while a node has time for all: a tenth of the wait.
+func untilPoll(togo, fast float64) float64 {
+	if fast <= 0 {
+		return unknownPoll.Seconds()
+	}
+	return min(max(togo/fast/10, minPoll.Seconds()), maxPoll.Seconds())
+}
+
+// crowd returns how many polls a second n waiting visitors make at that pace: the
+// sum of 1/untilPoll over all their places, as an integral.
+func crowd(n, fast float64) float64 {
+	if fast <= 0 {
+		return n / unknownPoll.Seconds()
+	}
+	// Up to the place near everybody polls at the shortest interval, beyond far at
+	// the longest.
+	near, far := 10*fast*minPoll.Seconds(), 10*fast*maxPoll.Seconds()
+	polls := min(n, near)/minPoll.Seconds() + max(n-far, 0)/maxPoll.Seconds()
+	if n > near {
+		polls += 10 * fast * math.Log(min(n, far)/near)
+	}
+	return polls
+}
+
+// estimate returns the pace of a waiting position. A crowd that polls too much is
+// stretched as a whole, so that who is near the front still hears first.
+func estimate(position int64, c Counters, r rates, spread float64) Pace {
 	togo := position - c.Serving
 	pace := Pace{Ahead: max(0, togo-1), Low: -1, High: -1}
-	poll := unknownPoll
 	if togo <= 0 {
 		return Pace{}
 	}
-	if fast > 0 {
-		pace.Low = seconds(float64(togo) / fast)
-		if slow > 0 {
-			pace.High = seconds(float64(togo) / slow)
-		} else {
-			pace.Low = -1
-		}
-		poll = min(max(seconds(float64(togo)/fast/10), minPoll), maxPoll)
+	if r.slow > 0 {
+		pace.Low, pace.High = seconds(float64(togo)/r.fast), seconds(float64(togo)/r.slow)
 	}
-	// At this pace all who wait stay within the node's budget of polls.
-	budget := float64(pollsPerCore * runtime.GOMAXPROCS(0))
-	poll = max(poll, seconds(float64(c.Waiting())/budget))
-	pace.PollAfter = time.Duration(float64(poll) * spread)
+	pace.PollAfter = seconds(untilPoll(float64(togo), r.fast) * max(1, r.stretch) * spread)
 	return pace
 }
 
 func seconds(s float64) time.Duration {
 	return time.Duration(min(s, math.MaxInt32) * float64(time.Second))
+}
+
+// budget returns how many polls of the room's visitors all nodes together answer
+// a second. Other nodes have as many cores as this one, for all that it knows.
+func (r *Room) budget() float64 {
+	nodes := 1
+	if r.engine.shared != nil {
+		nodes = max(nodes, r.engine.shared.Nodes(r.config.ID))
+	}
+	return float64(pollsPerCore * runtime.GOMAXPROCS(0) * nodes)
 }
 
 // Pace returns what the holder of a place may expect.
@@ -116,8 +149,7 @@ func (r *Room) Pace(t Ticket) Pace {
 	if t.Position <= c.Serving {
 		return Pace{EnterAfter: r.door.delay(t.Position, r.Now()), PollAfter: minPoll}
 	}
-	slow, fast := r.pace.rates()
-	return r.soonEnough(estimate(t.Position, c, slow, fast, 0.8+0.4*rand.Float64())) //nolint:gosec // Jitter is no secret.
+	return r.soonEnough(estimate(t.Position, c, r.pace.now(), 0.8+0.4*rand.Float64())) //nolint:gosec // Jitter is no secret.
 }
 
 // soonEnough has a visitor come back within a quarter of the claim window, so

@@ -94,7 +94,7 @@ func (r *Room) configure(ctx context.Context) error {
 		return fmt.Errorf("configure room %q: %w", r.config.ID, err)
 	}
 	r.note(c)
-	r.pace.observe(c, r.config.Inlet)
+	r.pace.observe(c, r.config.Inlet, r.budget())
 	return nil
 }
 
@@ -291,7 +291,7 @@ func (r *Room) run(ctx context.Context) {
 		}
 		if tick%int(sweepEvery/stepEvery) == 0 {
 			swept = r.sweep(ctx)
-			r.pace.observe(r.Counters(), r.config.Inlet)
+			r.pace.observe(r.Counters(), r.config.Inlet, r.budget())
 			r.forgetBrowsers()
 		}
 		r.report(errors.Join(refreshed, stepped, swept))

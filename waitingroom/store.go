@@ -409,6 +409,9 @@ type Shared interface {
 	// and returns the one that holds: another node may have dealt the browser one
 	// at the same time. A place that is dead holds no more.
 	Remember(ctx context.Context, room string, generation int64, browser [16]byte, dealt, dead RequestID, life time.Duration) (RequestID, error)
+	// Nodes returns how many nodes were serving a room when its counters were last
+	// asked for, this one included, or 0 if they never were.
+	Nodes(room string) int
 	// Check returns why the store isn't fit to keep a line, or nil.
 	Check(ctx context.Context) error
 }

@@ -88,6 +88,14 @@ func (r *room) met(peers []string) {
 	r.peers = peers
 }
 
+// Nodes implements [waitingroom.Shared].
+func (s *Store) Nodes(name string) int {
+	r := s.room(name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.peers)
+}
+
 // report returns what this node knows of the room, with evidence from outside, in
 // the order in which the script takes it.
 func (r *room) report(evidence waitingroom.Floors, node waitingroom.OpID, window time.Duration) (generation int64, args []any) {
