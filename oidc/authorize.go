@@ -242,12 +242,6 @@ func (p *Provider) Deliver(w http.ResponseWriter, r *http.Request, login *Login,
 	p.respond(w, r, login, []Field{{"code", secret}})
 }
 
-// DeliverError sends the browser back to the client with an error. Description
-// is a constant sentence without quotation marks and backslashes.
-func (p *Provider) DeliverError(w http.ResponseWriter, r *http.Request, login *Login, code ErrorCode, description string) {
-	p.fail(w, r, login, refusal(code, description))
-}
-
 // fail tells the client what is wrong.
 func (p *Provider) fail(w http.ResponseWriter, r *http.Request, login *Login, fault *Error) {
 	p.report(r, login.client, fault)

@@ -455,26 +455,17 @@ func TestNeedsConfirmation(t *testing.T) {
 	}
 }
 
-func TestDeliverErrorUsesTheModeOfTheLogin(t *testing.T) {
+func TestTheSealOfALoginTellsWhoAsked(t *testing.T) {
 	w := newWorld(t)
 	w.open.Store(false)
-	for _, mode := range []string{"query", "form_post"} {
-		b := w.newBrowser()
-		r := b.do(http.MethodGet, "/authorize?"+request("response_mode", mode).Encode(), nil)
-		location, _ := url.Parse(r.Header.Get("Location"))
-		login, err := w.provider.OpenLogin(t.Context(), location.Query().Get(oidc.LoginParam))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if login.Room() != "sale" || login.Client() != "shop" || !login.Received().Equal(w.line.Now()) || w.provider.WaitURL(login) != location.String() {
-			t.Errorf("login %+v", login)
-		}
-		recorder := record(func(rw http.ResponseWriter, r *http.Request) {
-			w.provider.DeliverError(rw, r, login, oidc.AccessDenied, "The room is closed.")
-		})
-		if got := recorder.Header().Get("Location") + recorder.Body.String(); !strings.Contains(got, "access_denied") || !strings.Contains(got, "xyz") {
-			t.Errorf("%s: %s", mode, got)
-		}
+	r := w.newBrowser().do(http.MethodGet, "/authorize?"+request().Encode(), nil)
+	location, _ := url.Parse(r.Header.Get("Location"))
+	login, err := w.provider.OpenLogin(t.Context(), location.Query().Get(oidc.LoginParam))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if login.Room() != "sale" || login.Client() != "shop" || !login.Received().Equal(w.line.Now()) || w.provider.WaitURL(login) != location.String() {
+		t.Errorf("login %+v", login)
 	}
 }
 

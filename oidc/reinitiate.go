@@ -54,7 +54,7 @@ func (p *Provider) Reinitiate(w http.ResponseWriter, r *http.Request, login *Log
 	case "":
 		return false
 	case ReinitiateByError:
-		p.DeliverError(w, r, login, TemporarilyUnavailable, "authentication_expired")
+		p.fail(w, r, login, refusal(TemporarilyUnavailable, "authentication_expired"))
 	default:
 		seeOther(w, reinitiateURL(template, p.issuer, login.redirectURI, login.SiteURL()))
 	}

@@ -112,6 +112,11 @@ func TestReinitiationByErrorKeepsTheState(t *testing.T) {
 	if strings.Contains(w.log.String(), "WARN") {
 		t.Errorf("a late visitor is no fault of the line: %s", w.log)
 	}
+	provider, login = w.lateLogin(lateClient(time.Minute, oidc.ReinitiateByError, ""), "response_mode", "form_post", "state", "abc")
+	got = record(func(rw http.ResponseWriter, r *http.Request) { provider.Reinitiate(rw, r, login) })
+	if body := got.Body.String(); !strings.Contains(body, "authentication_expired") || !strings.Contains(body, "abc") || got.Header().Get("Location") != "" {
+		t.Errorf("by form: Location %q, %s", got.Header().Get("Location"), body)
+	}
 }
 
 func TestAClientWithoutAWayToStartAfreshIsLeftToThePage(t *testing.T) {
