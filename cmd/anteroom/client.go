@@ -27,7 +27,10 @@ func clientNewCommand() command {
 		help: `It prints what to add to the server's configuration, and below the secret to give
 to the relying party. The configuration holds only a hash of it: nobody can show
 the secret again. With --config or --issuer it also says what to enter on the
-other side, which is different for each --preset. Nothing is stored.`,
+other side, which is different for each --preset. Nothing is stored.
+
+What keeps visitors from logging in is printed as a fault, and the exit code is
+then 1.`,
 		define: func(p *program, flags *flag.FlagSet) action {
 			client := newClient{preset: config.PresetGeneric}
 			flags.StringVar(&client.id, "id", "shop", "the client_id")
@@ -101,12 +104,13 @@ func (p *program) newClient(client newClient) error {
 	if _, err = io.WriteString(p.stdout, out.String()); err != nil || client.issuer == "" {
 		return err
 	}
-	for _, finding := range onboard.CheckRegistration(client.issuer, parsed) {
+	findings := onboard.CheckRegistration(client.issuer, parsed)
+	for _, finding := range findings {
 		if finding.Level != onboard.LevelOK {
 			fmt.Fprintln(p.stderr, finding)
 		}
 	}
-	return nil
+	return faultsOf(client.id, findings)
 }
 
 // complete fills in what was not given, from the configuration if there is one.

@@ -62,6 +62,11 @@ func (p *program) checkRegisteredClient(ctx context.Context, id, file, caFile, c
 			return err
 		}
 	}
+	return faultsOf(id, findings)
+}
+
+// faultsOf returns an error that counts the faults of a client, or nil if it has none.
+func faultsOf(id string, findings []onboard.Finding) error {
 	switch n := onboard.Faults(findings); n {
 	case 0:
 		return nil
