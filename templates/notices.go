@@ -7,8 +7,9 @@ import (
 
 // Rejoin is a place that is over, with a button to join the line again.
 type Rejoin struct {
-	Room string // the name of the room as visitors know it
-	Form Form   // joins the line again
+	Room string        // the name of the room as visitors know it
+	Kept time.Duration // for how long turns are kept; 0 to say nothing of it
+	Form Form          // joins the line again
 }
 
 // Closed is a line outside its opening time.
@@ -135,7 +136,7 @@ func (p *Pages) link(w http.ResponseWriter, status int, n notice, room, url stri
 
 // Expired writes the page for a turn that was not taken up in time, with status 200.
 func (p *Pages) Expired(w http.ResponseWriter, d Rejoin) {
-	p.ask(w, http.StatusOK, p.words.Expired, d.Room, d.Form)
+	p.ask(w, http.StatusOK, p.words.expired(d.Kept), d.Room, d.Form)
 }
 
 // Spent writes the page for a place whose visit has ended, with status 200.

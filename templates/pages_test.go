@@ -65,6 +65,11 @@ var pages = []struct {
 		p.Waiting(w, d)
 	}},
 	{"expired", 200, "", "", func(p *templates.Pages, w http.ResponseWriter) { p.Expired(w, rejoin) }},
+	{"expired-kept", 200, "", "", func(p *templates.Pages, w http.ResponseWriter) {
+		d := rejoin
+		d.Kept = 15 * time.Minute
+		p.Expired(w, d)
+	}},
 	{"spent", 200, "", "", func(p *templates.Pages, w http.ResponseWriter) { p.Spent(w, rejoin) }},
 	{"ended", 200, "", "", func(p *templates.Pages, w http.ResponseWriter) { p.Ended(w, rejoin) }},
 	{"broken", 400, "", "", func(p *templates.Pages, w http.ResponseWriter) { p.Broken(w, rejoin) }},

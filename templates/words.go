@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,11 @@ type catalog struct {
 	Every       plural // a page that refreshes itself every {n} seconds
 
 	Waiting waitingWords
+
+	Kept    string // begins the page of a turn that was kept for {time}
+	Seconds plural
+	Minutes plural
+	Hours   plural
 
 	Expired, Spent, Ended, Broken notice
 	Closed, NotYetOpen            notice
@@ -108,6 +114,10 @@ func english() catalog {
 			"This page refreshes itself every {n} seconds.",
 		},
 		Waiting: englishWaiting(separator, titleOfRoom),
+		Kept:    "Your turn came and was kept for you for {time}. It was not taken up in that time, so it has passed.",
+		Seconds: plural{"{n} second", "{n} seconds"},
+		Minutes: plural{"{n} minute", "{n} minutes"},
+		Hours:   plural{"{n} hour", "{n} hours"},
 		Expired: notice{
 			"Your turn has passed",
 			[]string{
@@ -300,6 +310,30 @@ func (c catalog) number(n int64) string {
 func (c catalog) every(d time.Duration) string {
 	n := seconds(d)
 	return fill(c.Every.of(n), "n", c.number(n))
+}
+
+// expired returns the notice of a turn that was kept for d, or for a time that isn't
+// known.
+func (c catalog) expired(d time.Duration) notice {
+	n := c.Expired
+	if d > 0 {
+		n.Paragraphs = slices.Clone(n.Paragraphs)
+		n.Paragraphs[0] = fill(c.Kept, "time", c.span(d))
+	}
+	return n
+}
+
+// span writes a length of time in the largest unit of which it is a whole number.
+func (c catalog) span(d time.Duration) string {
+	unit, words := time.Second, c.Seconds
+	switch {
+	case d%time.Hour == 0:
+		unit, words = time.Hour, c.Hours
+	case d%time.Minute == 0:
+		unit, words = time.Minute, c.Minutes
+	}
+	n := int64(d / unit)
+	return fill(words.of(n), "n", c.number(n))
 }
 
 // dateTime writes t in full, in UTC.

@@ -205,7 +205,12 @@ func (h *Handler) again(v *visit, dead waitingroom.RequestID, page func(http.Res
 		h.join(v, dead)
 		return
 	}
-	page(v.w, templates.Rejoin{Room: v.room.Config().Name, Form: h.form(v, actionJoin)})
+	d := templates.Rejoin{Room: v.room.Config().Name, Form: h.form(v, actionJoin)}
+	// A turn that has passed may have been reserved, which is nearly always for as long.
+	if rules := v.room.Config().Settings; rules.Reservation() == rules.PositionTTL {
+		d.Kept = rules.PositionTTL
+	}
+	page(v.w, d)
 }
 
 // join deals a place, stores it in the browser and shows how it stands.

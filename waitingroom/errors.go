@@ -45,7 +45,8 @@ var (
 	// when a capacity was lowered below what is alive and served; the turn is
 	// kept, and the caller comes again.
 	ErrFull = errors.New("room is full")
-	// ErrExpired says that the turn came and its claim window has closed.
+	// ErrExpired says that the turn came and its claim window has closed, or that it
+	// was reserved for its visitor for as long, and no visit came of that.
 	ErrExpired = errors.New("turn has expired")
 	// ErrSpent says that the place's one session has ended (invariant I9).
 	ErrSpent = errors.New("place is spent")

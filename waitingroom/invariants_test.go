@@ -217,7 +217,7 @@ func TestI9AReservationIsThePlacesOneSession(t *testing.T) {
 	}
 	now = s.Expires
 	for _, claim := range []waitingroom.Claim{reserve, {Ticket: ticket}} {
-		if _, err := room.Claim(t.Context(), claim); !errors.Is(err, waitingroom.ErrSpent) {
+		if _, err := room.Claim(t.Context(), claim); !errors.Is(err, waitingroom.ErrExpired) {
 			t.Errorf("after the reservation lapsed, a claim gives %v", err)
 		}
 	}

@@ -4,9 +4,9 @@ import "time"
 
 // Reservation asks to keep a turn for a visitor whose login has come too late
 // for the relying party, and who is sent to start it afresh. The turn is kept
-// for as long as a claim window, or, where places never expire, as a
-// session, and in no case for longer than a session. It takes a slot. If no code
-// comes of it, it ends like a session that ran out, and the place is spent.
+// for as long as [Settings.Reservation] says, and takes a slot. If no code comes
+// of it, the slot is freed like that of a session that ran out, and the turn has
+// passed.
 type Reservation struct {
 	// Op names this call, so that repeating it counts once.
 	Op OpID
@@ -14,6 +14,16 @@ type Reservation struct {
 	// whole seconds.
 	Login    [16]byte
 	Received time.Time
+}
+
+// Reservation returns for how long a turn is kept for a visitor who starts the login
+// afresh: as long as it could have been claimed, or, where that is for ever, as a
+// session lives, and in no case for longer than a session.
+func (s Settings) Reservation() time.Duration {
+	if s.PositionTTL == 0 {
+		return s.SessionTTL
+	}
+	return min(s.PositionTTL, s.SessionTTL)
 }
 
 // MaxRounds is how often a visitor is sent to start the login afresh before a

@@ -242,7 +242,8 @@ const (
 	StateServed State = "served"
 	// StateActive is a place with a live session.
 	StateActive State = "active"
-	// StateExpired is a place whose turn has passed unused.
+	// StateExpired is a place whose turn has passed unused: nobody claimed it in time,
+	// or it was reserved and no visit came of that.
 	StateExpired State = "expired"
 	// StateSpent is a place whose one session has ended.
 	StateSpent State = "spent"

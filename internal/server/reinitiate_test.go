@@ -277,7 +277,9 @@ func TestAReservedTurnTakesASlotUntilItLapses(t *testing.T) {
 	}
 	s.turn(40 * time.Second)
 	s.until("served", func() bool { return next.poll(after).State == "served" })
-	if p := b.loginOf("late"); !strings.Contains(p.text, `value="join"`) {
+	// There was no visit that could have ended.
+	p = b.loginOf("late")
+	if !strings.Contains(p.text, "kept for you for 2 minutes") || !strings.Contains(p.text, `value="join"`) {
 		t.Errorf("the visitor whose turn lapsed gets %d\n%s", p.StatusCode, p.text)
 	}
 }

@@ -10,13 +10,10 @@ import (
 // browser may have logins side by side. Each one more counts.
 const keptRounds = waitingroom.MaxGrants
 
-// reservation returns how long a turn is kept for a visitor who starts the login
-// afresh: as long as it could have been claimed.
-func (l *Ledger) reservation() time.Duration {
-	if l.Settings.PositionTTL == 0 {
-		return l.Settings.SessionTTL
-	}
-	return min(l.Settings.PositionTTL, l.Settings.SessionTTL)
+// lapsed reports whether a session that isn't alive was a turn kept in vain, and
+// not a visit, nor given up by its owner.
+func lapsed(s waitingroom.Session) bool {
+	return s.Reserved && s.Status != waitingroom.StatusCompleted
 }
 
 // sendRound notes that a visitor is sent to start a login afresh, or refuses it

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 
@@ -83,10 +84,14 @@ func (l *Ledger) claimant(t waitingroom.Ticket) (waitingroom.Session, bool, erro
 		return waitingroom.Session{}, false, waitingroom.ErrLineAhead
 	}
 	s, ok := l.session(t.ID)
-	if ok && !l.alive(s) {
+	switch {
+	case !ok || l.alive(s):
+		return s, ok, nil
+	case lapsed(s):
+		return s, false, waitingroom.ErrExpired
+	default:
 		return s, false, waitingroom.ErrSpent
 	}
-	return s, ok, nil
 }
 
 // admit creates the session of a place that has none.
@@ -118,7 +123,7 @@ func (l *Ledger) admit(c waitingroom.Claim) (waitingroom.Session, error) {
 		Admitted: now, AuthTime: now.Truncate(time.Second), Expires: now.Add(l.Settings.SessionTTL),
 	}
 	if c.Reserve != nil {
-		s.Reserved, s.Expires = true, now.Add(l.reservation())
+		s.Reserved, s.Expires = true, now.Add(l.Settings.Reservation())
 	}
 	l.putSession(s)
 	l.rows.Remind(s.Expires, sessionKey(s.ID))
@@ -140,8 +145,10 @@ func (l *Ledger) spentByBit(position int64, until time.Time) bool {
 func (l *Ledger) Lookup(t waitingroom.Ticket) (waitingroom.Standing, error) {
 	s, ok, err := l.claimant(t)
 	switch {
-	case err == waitingroom.ErrSpent: //nolint:errorlint // Comes from the line above, unwrapped.
+	case errors.Is(err, waitingroom.ErrSpent):
 		return waitingroom.Standing{State: waitingroom.StateSpent}, nil
+	case errors.Is(err, waitingroom.ErrExpired):
+		return waitingroom.Standing{State: waitingroom.StateExpired}, nil
 	case err != nil:
 		return waitingroom.Standing{}, err
 	case ok:

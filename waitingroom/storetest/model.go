@@ -213,7 +213,11 @@ func (m *model) stands(t waitingroom.Ticket, s waitingroom.Standing) error {
 			return fmt.Errorf("position %d is spent without a session", t.Position)
 		}
 		m.over[t.ID] = true
-	case waitingroom.StateWaiting, waitingroom.StateExpired:
+	case waitingroom.StateExpired:
+		// Of those who had a session, it is those whose row is gone, or whose turn was
+		// kept in vain.
+		m.over[t.ID] = had
+	case waitingroom.StateWaiting:
 	}
 	return nil
 }

@@ -1,8 +1,8 @@
 -- Lookup says how a place stands: request ID, generation, position.
 local id, generation, position = A[1], tonumber(A[2]), tonumber(A[3])
 local s, err = claimant(id, generation)
-if err == 'spent' then
-  return done('', 'spent', 0)
+if err == 'spent' or err == 'expired' then
+  return done('', err, 0)
 end
 if err then
   return done(err)

@@ -370,7 +370,8 @@ local function claimant(id, generation)
   end
   local s = load(id)
   if s and not alive(s) then
-    return nil, 'spent'
+    -- A turn kept in vain was no visit.
+    return nil, s.reserved == 1 and s.status ~= 1 and 'expired' or 'spent'
   end
   return s
 end
