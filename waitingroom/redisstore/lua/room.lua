@@ -33,9 +33,9 @@ local A = { unpack(ARGV, 7) }
 
 -- The script begins with EXPIRY_GRACE, ROTATE_GRACE, MAX_GRANTS, MAX_ROUNDS and
 -- MAX_POSITION, which are waitingroom's. Beside them: for how long a redeemed code is
--- remembered, how many rounds of a visitor are told apart, and how many orders of
--- operators are kept.
-local TAKEN_LIFE, KEPT_ROUNDS, MAX_OPS = 600000, MAX_GRANTS, 64
+-- remembered, how many rounds of a visitor are told apart, how many orders of
+-- operators are kept, and how many ranges of void positions.
+local TAKEN_LIFE, KEPT_ROUNDS, MAX_OPS, MAX_VOIDS = 600000, MAX_GRANTS, 64, 64
 
 -- How often a node is noted as heard of, and how long it counts without.
 local HEARD_EVERY, MEMBER_LIFE = 2000, 15000
@@ -207,10 +207,36 @@ local function void(position)
   return false
 end
 
--- refill ends each step of a room with a capacity that changed anything. After a
--- loss nobody knows who else is on the site, and it counts as full for a while.
+-- skip makes (after, upto] void. They count as accounted for, so they hold no slot.
+local function skip(after, upto)
+  local kept = {}
+  for first, last in string.gmatch(r.voids, '(%d+)-(%d+)') do
+    if tonumber(last) > r.expired then
+      kept[#kept + 1] = first .. '-' .. last
+    end
+  end
+  kept[#kept + 1] = string.format('%d-%d', after, upto)
+  r.voids = table.concat(kept, ' ', math.max(1, #kept - MAX_VOIDS + 1))
+
+  -- Bit by bit up to a whole byte, then all whole bytes at a time.
+  local bit, last = after + 1 - r.base, upto - r.base
+  while bit <= last do
+    local bytes = bit % 8 == 0 and math.floor((last + 1 - bit) / 8) or 0
+    if bytes > 0 then
+      redis.call('SETRANGE', BITS, bit / 8, string.rep('\255', bytes))
+      bit = bit + 8 * bytes
+    else
+      redis.call('SETBIT', BITS, bit, 1)
+      bit = bit + 1
+    end
+  end
+end
+
+-- refill ends each step of a room with a capacity that changed anything. Until the
+-- store is settled nobody knows who was served, and for a while after a loss
+-- nobody knows who else is on the site: then it counts as full.
 local function refill()
-  if r.cap == 0 or r.now < r.full then
+  if r.cap == 0 or r.settling ~= 0 or r.now < r.full then
     return
   end
   -- A rise may pass positions that were claimed already, before the counter was

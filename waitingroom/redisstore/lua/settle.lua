@@ -12,18 +12,27 @@ for i, name in ipairs(order) do
   f[name] = tonumber(A[1 + i])
 end
 
+-- ahead reports whether the node knows of what the store doesn't.
+local function ahead()
+  return f.gen > r.gen or f.gen == r.gen
+    and (f.dealt > r.dealt or f.epoch > r.epoch or f.epoch == r.epoch and f.serving > r.serving)
+end
+
 -- A ticket that the store doesn't know of is merged at once.
 lost = r.inc ~= incarnation or r.settling ~= 0 or r.gen < told_of or r.gen == told_of and r.seq < f.seq
 if lost then
+  -- The window goes by the clock as it is: the room's time stands still while
+  -- that is behind, as it may be after a failover.
   if r.settling == 0 then
-    r.settling = r.now
+    r.settling = CLOCK
     r.growth = 0
     redis.call('DEL', REPORTS)
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', MEMBERS, r.now - MEMBER_LIFE, '+inf')) do
       redis.call('HSETNX', REPORTS, member, 0)
     end
   end
-  if r.gen < told_of or r.seq < f.seq or r.inc == '' and f.dealt > 0 then
+  r.settling = math.min(r.settling, CLOCK)
+  if r.gen < told_of or r.seq < f.seq or ahead() then
     r.rewound = 1
   end
   -- The arithmetic below needs the settings, which no node has to repeat later.
@@ -74,23 +83,19 @@ local missing = false
 for _, reported in ipairs(redis.call('HVALS', REPORTS)) do
   missing = missing or reported == '0'
 end
--- A store that has forgotten all, and a node that knows of no others: somebody
--- may be there who knows more.
-local alone = was.inc == '' and #A < 19
-if (missing or alone) and r.now < r.settling + window then
+-- To a node that has just started nobody is known; somebody may be there who knows
+-- more.
+local alone = #A < 19
+if (missing or alone) and CLOCK < r.settling + window then
   return done('forgotten')
 end
 
-if missing or alone and r.dealt > 0 then
+if missing or alone and r.rewound == 1 then
   -- Whoever is missing may have seen more positions dealt than are known here. So
   -- may have nodes that are all gone, if what is known comes from state_dir or tickets.
   local jump = math.min(math.max(64, 2 * r.growth), MAX_POSITION - r.dealt)
-  local first, last = r.dealt, r.dealt + jump
-  for position = first + 1, last do
-    redis.call('SETBIT', BITS, position - r.base, 1)
-  end
-  r.voids = r.voids .. string.format(' %d-%d', first, last)
-  arrive(last)
+  skip(r.dealt, r.dealt + jump)
+  arrive(r.dealt + jump)
 end
 if missing or r.rewound == 1 then
   -- What was claimed may be forgotten: everybody who was served may claim again,
@@ -105,6 +110,7 @@ if missing or r.rewound == 1 then
   end
 end
 r.inc, r.settling, r.rewound = incarnation, 0, 0
+refill()
 redis.call('DEL', REPORTS)
 if begun then
   changed()
