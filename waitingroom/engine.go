@@ -131,16 +131,23 @@ func (e *Engine) checkSecrets(ctx context.Context) error {
 	return nil
 }
 
-// Start verifies that the store belongs to the master secrets, configures the
-// rooms and runs them until [Engine.Stop]. It returns [ErrForeignSecret] for a
-// store that was written under another secret.
-func (e *Engine) Start(ctx context.Context) error {
+// Verify returns why this engine must not touch the store, or nil: because it isn't
+// fit to keep a line, or, with [ErrForeignSecret], was written under another
+// secret.
+func (e *Engine) Verify(ctx context.Context) error {
 	if e.shared != nil {
 		if err := e.shared.Check(ctx); err != nil {
 			return fmt.Errorf("check the store: %w", err)
 		}
 	}
-	if err := e.checkSecrets(ctx); err != nil {
+	return e.checkSecrets(ctx)
+}
+
+// Start verifies the store, configures the rooms and runs them until
+// [Engine.Stop]. What was known of them before is told by [Room.Settle] after
+// [Engine.Verify] and before Start.
+func (e *Engine) Start(ctx context.Context) error {
+	if err := e.Verify(ctx); err != nil {
 		return err
 	}
 	// All at the same time: a store that many nodes share may take a second to

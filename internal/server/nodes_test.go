@@ -2,8 +2,12 @@ package server_test
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +15,7 @@ import (
 
 	"github.com/anteroom-dev/anteroom/internal/redistest"
 	"github.com/anteroom-dev/anteroom/internal/server"
+	"github.com/anteroom-dev/anteroom/waitingroom"
 )
 
 // nodes runs two nodes over one Redis, and returns them with the server.
@@ -153,5 +158,31 @@ func TestAStoreThatForgetsKeysIsRefused(t *testing.T) {
 	defer func() { _ = fresh.Stop(t.Context()) }()
 	if err := fresh.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "noeviction") {
 		t.Errorf("starting: %v", err)
+	}
+}
+
+// A node of another installation, such as one for rehearsals with its own secret and
+// its own state_dir, used to raise the counters of this one's rooms before it was
+// turned away: everybody was let in.
+func TestANodeWithAForeignSecretChangesNothing(t *testing.T) {
+	redis := redistest.Start(t)
+	one := newSite(t, "redis://"+redis.Addr, "{kind: manual}")
+	one.browser().login()
+
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "floors.json"), []byte(`{"sale": {"Dealt": 900, "Serving": 800}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	foreign := &site{T: t, clock: one.clock, dir: one.dir, text: one.text + "state_dir: " + dir + "\n", secrets: []string{strings.Repeat("f", 32)}}
+	s, err := server.New(server.Options{Config: foreign.parse(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Stop(t.Context()) }()
+	if err := s.Start(t.Context()); !errors.Is(err, waitingroom.ErrForeignSecret) {
+		t.Errorf("the start gives %v, want ErrForeignSecret", err)
+	}
+	if serving := redis.Do("HMGET", "{sale}:r", "serving").([]any)[0]; serving != nil && serving != "0" {
+		t.Errorf("the serving counter is %v", serving)
 	}
 }
