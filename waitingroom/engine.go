@@ -170,6 +170,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		}
 	}
 	if e.shared != nil {
+		e.running.Go(func() { e.poll(running) })
 		e.running.Go(func() { e.keepCheck(running) })
 	}
 	return nil

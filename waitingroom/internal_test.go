@@ -105,15 +105,20 @@ func TestACrowdIsStretchedToTheBudgetAndItsFrontStillHearsFirst(t *testing.T) {
 	}
 }
 
+// frontierAt returns what tells the door how far a room has come.
+func frontierAt(frontier int64, now time.Time) func() Counters {
+	return func() Counters { return Counters{Now: now, Dealt: frontier, Serving: frontier} }
+}
+
 func TestTheDoorSpreadsThoseServedTogether(t *testing.T) {
 	d := door{limit: time.Minute}
 	d.pace(10)
-	d.observe(100, noon)
+	d.observe(frontierAt(100, noon))
 	if wait := d.delay(100, noon); wait != 0 {
 		t.Errorf("who was served before the node looked waits %v", wait)
 	}
-	d.observe(200, noon)
-	d.observe(300, noon.Add(time.Second)) // Comes before the first hundred are through.
+	d.observe(frontierAt(200, noon))
+	d.observe(frontierAt(300, noon.Add(time.Second))) // Comes before the first hundred are through.
 	for position, want := range map[int64]time.Duration{
 		101: 0, 111: time.Second, 200: 9900 * time.Millisecond,
 		201: 10 * time.Second, 300: 19900 * time.Millisecond,
@@ -125,7 +130,7 @@ func TestTheDoorSpreadsThoseServedTogether(t *testing.T) {
 	if wait := d.delay(200, noon.Add(time.Hour)); wait != 0 {
 		t.Errorf("an hour later position 200 still waits %v", wait)
 	}
-	d.observe(0, noon) // A reset.
+	d.observe(frontierAt(0, noon)) // A reset.
 	if wait := d.delay(200, noon); wait != 0 {
 		t.Errorf("after a reset position 200 waits %v", wait)
 	}
@@ -134,8 +139,8 @@ func TestTheDoorSpreadsThoseServedTogether(t *testing.T) {
 func TestTheDoorHoldsNobodyBackForMoreThanHalfTheWindow(t *testing.T) {
 	d := door{limit: time.Minute}
 	d.pace(1)
-	d.observe(0, noon)
-	d.observe(10_000, noon)
+	d.observe(frontierAt(0, noon))
+	d.observe(frontierAt(10_000, noon))
 	if wait := d.delay(10_000, noon); wait != time.Minute {
 		t.Errorf("the last waits %v, want %v", wait, time.Minute)
 	}
@@ -173,10 +178,10 @@ func TestTheFloodLimitsMemoryIsBounded(t *testing.T) {
 func TestTheDoorLetsASteadyFlowThrough(t *testing.T) {
 	var d door
 	d.pace(600)
-	d.observe(0, noon)
+	d.observe(frontierAt(0, noon))
 	for look := range int64(50) {
 		now := noon.Add(time.Duration(look+1) * snapshotEvery)
-		d.observe((look+1)*60, now) // 300 a second.
+		d.observe(frontierAt((look+1)*60, now)) // 300 a second.
 		for position := look*60 + 1; position <= (look+1)*60; position++ {
 			if wait := d.delay(position, now); wait > 0 {
 				t.Fatalf("position %d is held back for %v", position, wait)

@@ -191,10 +191,14 @@ func (d *door) pace(rate float64) {
 	d.rate, d.begun = rate, false
 }
 
-// observe schedules those who became served.
-func (d *door) observe(frontier int64, now time.Time) {
+// observe schedules those who became served, by the latest counters. It asks for
+// them with the lock held, so that no look at them comes after a later one: the
+// counter would seem to have been moved back, and all who are held back would enter.
+func (d *door) observe(latest func() Counters) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	c := latest()
+	frontier, now := c.Frontier(), c.Now
 	// They were served at any time since the last look. Counting from then, a
 	// steady flow that the node can sign is not held back at all.
 	start := d.looked

@@ -159,7 +159,7 @@ func (r *Room) Serve(ctx context.Context, n int64) (after Counters, err error) {
 		return after, err
 	})
 	if err == nil {
-		r.door.observe(after.Frontier(), after.Now)
+		r.door.observe(r.Counters)
 	}
 	return after, err
 }

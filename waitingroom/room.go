@@ -10,13 +10,6 @@ import (
 )
 
 const (
-	// snapshotEvery is how often a node asks for the counters, so that its
-	// snapshot is at most 250 ms old.
-	snapshotEvery = 200 * time.Millisecond
-	// idleEvery is how often it asks for those of a room where nobody was for
-	// idleAfter, if the store says by itself when they change.
-	idleEvery = 5 * time.Second
-	idleAfter = time.Minute
 	// stepEvery is how often a periodic inlet moves, for a smooth flow.
 	stepEvery = 100 * time.Millisecond
 	// sweepEvery is how often sessions and places are looked at for their end.
@@ -50,9 +43,11 @@ type Room struct {
 	anchor  time.Time // The runner's alone: up to when the inlet's rate is used up.
 
 	visited atomic.Int64 // When a visitor was last here, by the node's clock, in seconds.
+	asking  atomic.Bool  // Whether an answer of a shared store is on its way.
 
-	healthMu sync.Mutex // Guards health.
+	healthMu sync.Mutex // Guards the rest.
 	health   error
+	polled   error // How the last poll of a shared store went.
 }
 
 // snapshot is the latest counters and when they came in, by the node's
@@ -155,17 +150,6 @@ func (r *Room) note(c Counters) {
 		if r.latest.CompareAndSwap(last, next) {
 			return
 		}
-	}
-}
-
-// visit notes that somebody is here. Only a shared store is asked less often when
-// nobody is.
-func (r *Room) visit() {
-	if r.engine.shared == nil {
-		return
-	}
-	if now := time.Now().Unix(); r.visited.Load() != now {
-		r.visited.Store(now)
 	}
 }
 
@@ -283,7 +267,10 @@ func (r *Room) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if tick%r.lookEvery() == 0 {
+		switch {
+		case r.engine.shared != nil:
+			refreshed = r.lastPoll()
+		case tick%int(snapshotEvery/stepEvery) == 0:
 			refreshed = r.refresh(ctx)
 		}
 		if r.config.Inlet.Kind == InletPeriodic {
@@ -296,22 +283,6 @@ func (r *Room) run(ctx context.Context) {
 		}
 		r.report(errors.Join(refreshed, stepped, swept))
 	}
-}
-
-// lookEvery returns how many steps there are from one look at the counters to the
-// next. Who runs an inlet must always know how long the line is.
-func (r *Room) lookEvery() int {
-	idle := time.Since(time.Unix(r.visited.Load(), 0)) > idleAfter
-	if idle && r.engine.shared != nil && r.config.Inlet.Kind != InletPeriodic {
-		return int(idleEvery / stepEvery)
-	}
-	return int(snapshotEvery / stepEvery)
-}
-
-// heard takes what the store says by itself.
-func (r *Room) heard(c Counters) {
-	r.note(c)
-	r.door.observe(c.Frontier(), c.Now)
 }
 
 // report logs the first failure of a row, and the recovery.
@@ -329,18 +300,6 @@ func (r *Room) report(err error) {
 		r.engine.log.Info("the store answers again", "room", r.config.ID)
 	}
 	r.health = err
-}
-
-func (r *Room) refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	c, err := r.store.Counters(ctx, r.config.ID)
-	if err != nil {
-		return fmt.Errorf("read counters: %w", err)
-	}
-	r.note(c)
-	r.door.observe(c.Frontier(), c.Now)
-	return nil
 }
 
 func (r *Room) sweep(ctx context.Context) error {
@@ -395,6 +354,6 @@ func (r *Room) step(ctx context.Context) error {
 		return fmt.Errorf("let %d places in: %w", places, err)
 	}
 	r.anchor = next
-	r.door.observe(now.Frontier(), now.Now)
+	r.door.observe(r.Counters)
 	return nil
 }

@@ -403,6 +403,11 @@ type Store interface {
 // A Shared store serves other nodes, too. The engine does more with a store that
 // implements it.
 type Shared interface {
+	// Poll asks for the counters of several rooms at once, as [Line.Counters] does for
+	// one. It calls answer once for each as soon as its answer is there, from any
+	// goroutine, so that a room that takes long keeps no other waiting, and returns
+	// after the last.
+	Poll(ctx context.Context, rooms []string, answer func(room string, c Counters, err error))
 	// Watch calls news with a room's counters whenever a node has changed more
 	// than the positions dealt, until ctx ends. News may get lost.
 	Watch(ctx context.Context, room string, news func(Counters))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -19,7 +18,7 @@ const redirects = 3
 // eval runs a verb's script. If replicas have to confirm a change, it waits for
 // them on the same connection: WAIT is about the writes of its own.
 func (s *Store) eval(ctx context.Context, v verb, keys []string, argv []any) (value any, err error) {
-	cluster, clustered := s.client.(*redis.ClusterClient)
+	_, clustered := s.client.(*redis.ClusterClient)
 	for try := 1; ; try++ {
 		if s.acks == 0 || v.kind == reads {
 			value, err = v.script.Run(ctx, s.client, keys, argv...).Result()
@@ -29,12 +28,18 @@ func (s *Store) eval(ctx context.Context, v verb, keys []string, argv []any) (va
 		if err == nil || !clustered {
 			return value, err
 		}
-		// The library looks at the cluster again only when a server tells it to, and
-		// one that is dead doesn't.
-		cluster.ReloadState(ctx)
+		s.lookForMasters(ctx)
 		if !moved(err) || try == redirects {
 			return value, err
 		}
+	}
+}
+
+// lookForMasters looks at a cluster again after an error. The library does so only
+// when a server tells it to, and one that is dead doesn't.
+func (s *Store) lookForMasters(ctx context.Context) {
+	if cluster, ok := s.client.(*redis.ClusterClient); ok {
+		cluster.ReloadState(ctx)
 	}
 }
 
@@ -47,7 +52,7 @@ func (s *Store) master(ctx context.Context, key string) (redis.UniversalClient, 
 }
 
 func moved(err error) bool {
-	return err != nil && (strings.HasPrefix(err.Error(), "MOVED ") || strings.HasPrefix(err.Error(), "READONLY "))
+	return redis.HasErrorPrefix(err, "MOVED ") || redis.HasErrorPrefix(err, "READONLY ")
 }
 
 // confirmed runs a script and WAIT in one pipeline, which has one connection.

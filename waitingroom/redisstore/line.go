@@ -11,21 +11,6 @@ import (
 // maxAdvance is the most positions that one call can ask for.
 const maxAdvance = 10_000
 
-// Counters implements [waitingroom.Line]. Asking also tells the other nodes that
-// this one is there.
-func (s *Store) Counters(ctx context.Context, room string) (waitingroom.Counters, error) {
-	in, c, err := s.call(ctx, room, verb{script: s.scripts.counters, kind: reads, args: []any{s.node[:]}})
-	if err != nil {
-		return c, err
-	}
-	var peers []string
-	for in = in.list(); len(in.values) > 0 && !in.failed; {
-		peers = append(peers, in.text())
-	}
-	s.room(room).met(peers)
-	return c, checked(in, nil)
-}
-
 // Advance implements [waitingroom.Line].
 func (s *Store) Advance(ctx context.Context, room string, a waitingroom.Advance) (int64, waitingroom.Counters, error) {
 	if a.N < 1 || a.N > maxAdvance {

@@ -152,6 +152,15 @@ func (s *Store) call(ctx context.Context, name string, v verb) (*fields, waiting
 
 // run runs a verb once, with the names of a generation.
 func (s *Store) run(ctx context.Context, r *room, v verb, generation int64) (*fields, waitingroom.Counters, error) {
+	value, err := s.eval(ctx, v, keys(r.name, generation, v.code), s.argv(r, v, generation))
+	if err != nil {
+		return nil, waitingroom.Counters{}, unavailable(err)
+	}
+	return r.read(value)
+}
+
+// argv returns a script's arguments beside the names.
+func (s *Store) argv(r *room, v verb, generation int64) []any {
 	known := r.known()
 	argv := append([]any{generation, known.Now.UnixMilli(), known.Sequence, s.clock(), string(v.kind), s.acks}, v.args...)
 	if known.Now.IsZero() {
@@ -160,10 +169,11 @@ func (s *Store) run(ctx context.Context, r *room, v verb, generation int64) (*fi
 	if generation != known.Generation {
 		argv[2] = 0
 	}
-	value, err := s.eval(ctx, v, keys(r.name, generation, v.code), argv)
-	if err != nil {
-		return nil, waitingroom.Counters{}, unavailable(err)
-	}
+	return argv
+}
+
+// read reads a script's reply as far as all have it in common.
+func (r *room) read(value any) (*fields, waitingroom.Counters, error) {
 	in := list(value)
 	refused := in.text()
 	c := in.counters()
