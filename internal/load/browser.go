@@ -22,13 +22,13 @@ func (r *run) authorize(ctx context.Context, v *visitor) {
 		return
 	}
 	v.login++
-	a := r.wire.send(ctx, request{kind: kindAuthorize, due: v.due, path: "/authorize?" + r.party.request(v), cookies: v.cookies})
+	a := r.wire.send(ctx, request{kind: kindAuthorize, due: v.due, path: "/authorize?" + r.party.request(v), browser: v.number, cookies: v.cookies})
 	r.leads(ctx, v, a)
 }
 
 // page loads the waiting page, which lets a visitor enter whose turn it is.
 func (r *run) page(ctx context.Context, v *visitor) {
-	q := request{kind: kindPage, due: v.due, path: "/wait?" + v.query, cookies: v.cookies}
+	q := request{kind: kindPage, due: v.due, path: "/wait?" + v.query, browser: v.number, cookies: v.cookies}
 	if v.served {
 		q.kind = kindEnter
 	}
@@ -115,7 +115,7 @@ func (r *run) read(ctx context.Context, v *visitor, a *answer) {
 	case hasAction(a.body, "continue"):
 		// The reply to the claim got lost, and with it the session cookie.
 		press := request{
-			kind: kindEnter, method: http.MethodPost, path: "/wait?" + v.query, cookies: v.cookies, form: url.Values{"action": {"continue"}},
+			kind: kindEnter, method: http.MethodPost, path: "/wait?" + v.query, browser: v.number, cookies: v.cookies, form: url.Values{"action": {"continue"}},
 		}
 		r.keep(v, r.wire.send(ctx, press))
 		v.failures++
@@ -186,7 +186,7 @@ type status struct {
 // poll asks how the place stands.
 func (r *run) poll(ctx context.Context, v *visitor) {
 	a := r.wire.send(ctx, request{
-		kind: kindPoll, due: v.due, path: "/wait/status?" + v.query, cookies: v.cookies,
+		kind: kindPoll, due: v.due, path: "/wait/status?" + v.query, browser: v.number, cookies: v.cookies,
 		fine: []int{http.StatusBadRequest, http.StatusUnauthorized},
 	})
 	var s status

@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -287,6 +288,40 @@ func TestLostAndLateRepliesAreNoBreach(t *testing.T) {
 	}
 	if c := got.Crowd; c.Admitted < 20 || c.Failed > 0 {
 		t.Errorf("the crowd: %+v", c)
+	}
+}
+
+// All come from one address. If they looked like one browser, too, a server would take them
+// for its tabs and let them rest before they join, which no real crowd meets.
+func TestEachVisitorIsABrowserOfItsOwn(t *testing.T) {
+	t.Parallel()
+	o := site(t, "{kind: open}", nil)
+	target, err := url.Parse(o.Via[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	agents := make(map[string]int) // How many logins each started.
+	server := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
+	}
+	network := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/authorize" {
+			mu.Lock()
+			agents[r.UserAgent()]++
+			mu.Unlock()
+		}
+		server.ServeHTTP(w, r)
+	}))
+	defer network.Close()
+	o.Via, o.Visitors, o.Stay = []string{network.URL}, 10, load.Always(0)
+	if c := rehearse(t, o).Crowd; c.Admitted != 10 {
+		t.Fatalf("the crowd: %+v", c)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(agents) != 10 {
+		t.Errorf("10 visitors came as %d browsers: %v", len(agents), agents)
 	}
 }
 

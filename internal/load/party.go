@@ -256,7 +256,7 @@ func (r *run) renew(ctx context.Context, v *visitor) {
 // leave logs the visitor out.
 func (r *run) leave(ctx context.Context, v *visitor) {
 	query := url.Values{"id_token_hint": {v.visit.id}}
-	a := r.wire.send(ctx, request{kind: kindLogout, path: "/logout?" + query.Encode(), cookies: v.cookies})
+	a := r.wire.send(ctx, request{kind: kindLogout, path: "/logout?" + query.Encode(), browser: v.number, cookies: v.cookies})
 	stays := v.place.Visit
 	stays.Asked, stays.End = true, a.span
 	// That the session cookie is taken back shows that the visit has ended.
@@ -276,10 +276,10 @@ func (r *run) leave(ctx context.Context, v *visitor) {
 // comeAgain tries to get in with a place whose visit has ended. It takes no new place.
 func (r *run) comeAgain(ctx context.Context, v *visitor) {
 	v.login++
-	a := r.wire.send(ctx, request{kind: kindAuthorize, due: v.due, path: "/authorize?" + r.party.request(v), cookies: v.cookies})
+	a := r.wire.send(ctx, request{kind: kindAuthorize, due: v.due, path: "/authorize?" + r.party.request(v), browser: v.number, cookies: v.cookies})
 	path, ok := r.wire.local(a.header.Get("Location"))
 	if ok && strings.HasPrefix(path, "/wait?") {
-		a = r.wire.send(ctx, request{kind: kindPage, path: path, cookies: v.cookies})
+		a = r.wire.send(ctx, request{kind: kindPage, path: path, browser: v.number, cookies: v.cookies})
 	}
 	if values, ok := r.party.returns(a.header.Get("Location")); ok && values.Get("code") != "" {
 		v.place.Entries = append(v.place.Entries, audit.Entry{Span: a.span})

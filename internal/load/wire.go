@@ -75,6 +75,7 @@ type request struct {
 	due     time.Duration // When it should have been sent; 0 is now.
 	method  string        // Empty is GET.
 	path    string        // Below the issuer's path, with a query.
+	browser int           // Whose browser sends it; 0 is none's.
 	cookies cookies
 	token   string // A bearer token.
 	basic   [2]string
@@ -155,6 +156,12 @@ func (w *wire) build(ctx context.Context, q request) (*http.Request, error) {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	case q.json != "":
 		r.Header.Set("Content-Type", "application/json")
+	}
+	r.Header.Set("User-Agent", "anteroom-load")
+	if q.browser != 0 {
+		// New browsers of one kind that come from one address at once are taken for
+		// the tabs of one, and have to rest before they join.
+		r.Header.Set("User-Agent", "anteroom-load/"+strconv.Itoa(q.browser))
 	}
 	if q.cookies != "" {
 		r.Header.Set("Cookie", string(q.cookies))

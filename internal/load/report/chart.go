@@ -42,12 +42,13 @@ func (r *Report) charts() []chart {
 	for _, m := range r.Timeline {
 		times = append(times, m.Seconds)
 	}
+	each := "in " + width(times)
 	all := []chart{
 		{Title: "The line", Unit: "visitors", Series: []series{
 			{"waiting", pick(func(m *Moment) float64 { return float64(m.Waiting) })},
 			{"on the site", pick(func(m *Moment) float64 { return float64(m.OnSite) })},
 		}},
-		{Title: "Arrivals and admissions", Unit: "visitors in each step", Series: []series{
+		{Title: "Arrivals and admissions", Unit: "visitors " + each, Series: []series{
 			{"arrived", pick(func(m *Moment) float64 { return float64(m.Arrived) })},
 			{"got onto the site", pick(func(m *Moment) float64 { return float64(m.Admitted) })},
 		}},
@@ -66,7 +67,7 @@ func (r *Report) charts() []chart {
 			{"p50", pick(func(m *Moment) float64 { return m.P50 })},
 			{"p99", pick(func(m *Moment) float64 { return m.P99 })},
 		}},
-		{Title: "Requests", Unit: "in each step", Series: []series{
+		{Title: "Requests", Unit: each, Series: []series{
 			{"requests", pick(func(m *Moment) float64 { return float64(m.Requests) })},
 			{"errors", pick(func(m *Moment) float64 { return float64(m.Errors) })},
 		}},
@@ -76,6 +77,15 @@ func (r *Report) charts() []chart {
 		all[i].Says = all[i].sentence()
 	}
 	return all
+}
+
+// width returns how long a step of the timeline is, in words. All but the last are
+// of the same length.
+func width(times []float64) string {
+	if len(times) == 0 || times[0] == 1 {
+		return "each second"
+	}
+	return "each " + short(times[0]) + " seconds"
 }
 
 // sentence says what a chart shows, for those who don't see it.

@@ -134,6 +134,7 @@ func TestThePageShowsEachBreachWithItsHistory(t *testing.T) {
 	for _, want := range []string{
 		"The audit failed: breaches: 1.", "visitors 1 and 2 hold position 7", "0.250", "position 7 &lt;b&gt;", "&lt;script&gt;",
 		`aria-label="Latency of all requests over time, in milliseconds: p50, at most 0.6; p99, at most 346."`,
+		"requests, in each second</li>",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page lacks %q", want)
