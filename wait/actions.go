@@ -141,12 +141,12 @@ func (h *Handler) confirm(v *visit) bool {
 	if v.login.Requeues() {
 		return true // The page says what is asked for instead.
 	}
-	ticket, _, err := h.Session(v.r, v.room)
+	ticket, session, err := h.Session(v.r, v.room)
 	if errors.Is(err, waitingroom.ErrNoSession) {
 		return true
 	}
 	if err == nil {
-		_, err = v.room.Extend(v.r.Context(), ticket.ID, true)
+		_, err = v.room.Extend(v.r.Context(), ticket.ID, session.AuthTime)
 	}
 	if err != nil && !errors.Is(err, waitingroom.ErrNoSession) {
 		h.later(v.w, v.r, v.room.Config().Name, err)

@@ -110,10 +110,10 @@ func (r *Room) Claim(ctx context.Context, claim Claim) (s Session, err error) {
 }
 
 // Extend prolongs a session; see [Sessions].
-func (r *Room) Extend(ctx context.Context, id RequestID, confirm bool) (s Session, err error) {
+func (r *Room) Extend(ctx context.Context, id RequestID, seen time.Time) (s Session, err error) {
 	defer r.lookups.forget(id)
 	err = r.verb(ctx, func(ctx context.Context) (c Counters, err error) {
-		s, c, err = r.store.Extend(ctx, r.config.ID, id, confirm)
+		s, c, err = r.store.Extend(ctx, r.config.ID, id, seen)
 		return c, err
 	})
 	return s, err

@@ -352,9 +352,11 @@ type Sessions interface {
 	// Lookup says how a place stands. Errors: ErrLineEnded, ErrLineAhead.
 	Lookup(ctx context.Context, room string, t Ticket) (Standing, Counters, error)
 	// Extend prolongs a live session by the room's SessionTTL, at most to its
-	// SessionMax. With confirm its AuthTime moves to now, and by at least one
-	// second. It returns ErrNoSession if there is none, or only a reserved turn.
-	Extend(ctx context.Context, room string, id RequestID, confirm bool) (Session, Counters, error)
+	// SessionMax. With the AuthTime that the caller has seen it also notes that the
+	// visitor has confirmed to be there: AuthTime moves to now, and by at least one
+	// second, unless it is a later one by now. With the zero time it stays. It
+	// returns ErrNoSession if there is no session, or only a reserved turn.
+	Extend(ctx context.Context, room string, id RequestID, seen time.Time) (Session, Counters, error)
 	// End ends a live session with all its grants. Its slot is free from then on,
 	// or at the time holds if that is later: relying parties may still take
 	// tokens that they hold for good. Ending it again with the same status is no

@@ -262,8 +262,8 @@ func (s stubborn) Lookup(ctx context.Context, room string, t waitingroom.Ticket)
 	return standing, c, err
 }
 
-func (s stubborn) Extend(ctx context.Context, room string, id waitingroom.RequestID, confirm bool) (session waitingroom.Session, c waitingroom.Counters, err error) {
-	again(func() error { session, c, err = s.Store.Extend(ctx, room, id, confirm); return err })
+func (s stubborn) Extend(ctx context.Context, room string, id waitingroom.RequestID, seen time.Time) (session waitingroom.Session, c waitingroom.Counters, err error) {
+	again(func() error { session, c, err = s.Store.Extend(ctx, room, id, seen); return err })
 	return session, c, err
 }
 

@@ -210,8 +210,8 @@ func (r *room) read(tx *bbolt.Tx) (*ledger.Record, int64, error) {
 }
 
 // Extend implements [waitingroom.Sessions].
-func (s *Store) Extend(ctx context.Context, room string, id waitingroom.RequestID, confirm bool) (waitingroom.Session, waitingroom.Counters, error) {
-	return change(ctx, s, room, func(w *work) (waitingroom.Session, error) { return w.Extend(id, confirm) })
+func (s *Store) Extend(ctx context.Context, room string, id waitingroom.RequestID, seen time.Time) (waitingroom.Session, waitingroom.Counters, error) {
+	return change(ctx, s, room, func(w *work) (waitingroom.Session, error) { return w.Extend(id, seen) })
 }
 
 // End implements [waitingroom.Sessions].

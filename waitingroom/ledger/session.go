@@ -167,16 +167,16 @@ func (l *Ledger) Lookup(t waitingroom.Ticket) (waitingroom.Standing, error) {
 }
 
 // Extend prolongs a live session; see [waitingroom.Sessions].
-func (l *Ledger) Extend(id waitingroom.RequestID, confirm bool) (waitingroom.Session, error) {
+func (l *Ledger) Extend(id waitingroom.RequestID, seen time.Time) (waitingroom.Session, error) {
 	s, ok := l.live(id)
 	if !ok || s.Reserved {
 		return waitingroom.Session{}, waitingroom.ErrNoSession
 	}
 	l.prolong(&s)
-	if confirm {
+	if !seen.IsZero() && !s.AuthTime.After(seen) {
 		// A whole second at least: auth_time is in seconds, and must have
 		// moved for the relying party to see a new authentication.
-		s.AuthTime = later(l.Time().Truncate(time.Second), s.AuthTime.Add(time.Second))
+		s.AuthTime = later(l.Time().Truncate(time.Second), seen.Add(time.Second))
 	}
 	l.putSession(s)
 	return s, nil

@@ -166,10 +166,10 @@ func (s *Store) Lookup(_ context.Context, name string, t waitingroom.Ticket) (wa
 }
 
 // Extend implements [waitingroom.Sessions].
-func (s *Store) Extend(_ context.Context, name string, id waitingroom.RequestID, confirm bool) (waitingroom.Session, waitingroom.Counters, error) {
+func (s *Store) Extend(_ context.Context, name string, id waitingroom.RequestID, seen time.Time) (waitingroom.Session, waitingroom.Counters, error) {
 	var session waitingroom.Session
 	c, err := s.in(name, func(_ *room, l *ledger.Ledger) (err error) {
-		session, err = l.Extend(id, confirm)
+		session, err = l.Extend(id, seen)
 		return err
 	})
 	return session, c, err

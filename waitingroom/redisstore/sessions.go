@@ -43,8 +43,8 @@ func (s *Store) Lookup(ctx context.Context, room string, t waitingroom.Ticket) (
 }
 
 // Extend implements [waitingroom.Sessions].
-func (s *Store) Extend(ctx context.Context, room string, id waitingroom.RequestID, confirm bool) (waitingroom.Session, waitingroom.Counters, error) {
-	in, c, err := s.call(ctx, room, verb{script: s.scripts.extend, kind: changes, args: []any{id[:], confirm}})
+func (s *Store) Extend(ctx context.Context, room string, id waitingroom.RequestID, seen time.Time) (waitingroom.Session, waitingroom.Counters, error) {
+	in, c, err := s.call(ctx, room, verb{script: s.scripts.extend, kind: changes, args: []any{id[:], millis(seen)}})
 	if err != nil {
 		return waitingroom.Session{}, c, err
 	}

@@ -243,12 +243,14 @@ func (l *life) live() {
 	l.claim(a, &first, nil)
 	l.claim(c, nil, waitingroom.ErrNotServed)
 	l.redeem(first, 1, nil)
+	var seen time.Time
 	l.step("refresh", nil, func(ctx context.Context) error {
-		_, _, err := l.room.Rotate(ctx, waitingroom.Rotate{ID: a.ID, Grant: grantOf(first), Grace: true})
+		s, _, err := l.room.Rotate(ctx, waitingroom.Rotate{ID: a.ID, Grant: grantOf(first), Grace: true})
+		seen = s.AuthTime
 		return err
 	})
 	l.step("extend", nil, func(ctx context.Context) error {
-		_, err := l.room.Extend(ctx, a.ID, true)
+		_, err := l.room.Extend(ctx, a.ID, seen)
 		return err
 	})
 	l.redeem(first, 2, waitingroom.ErrReplayed)

@@ -74,9 +74,9 @@ func (f *faulty) Lookup(ctx context.Context, room string, t waitingroom.Ticket) 
 	return through(f, func() (waitingroom.Standing, waitingroom.Counters, error) { return f.Store.Lookup(ctx, room, t) })
 }
 
-func (f *faulty) Extend(ctx context.Context, room string, id waitingroom.RequestID, confirm bool) (waitingroom.Session, waitingroom.Counters, error) {
+func (f *faulty) Extend(ctx context.Context, room string, id waitingroom.RequestID, seen time.Time) (waitingroom.Session, waitingroom.Counters, error) {
 	return through(f, func() (waitingroom.Session, waitingroom.Counters, error) {
-		return f.Store.Extend(ctx, room, id, confirm)
+		return f.Store.Extend(ctx, room, id, seen)
 	})
 }
 

@@ -54,7 +54,7 @@ func resetEmpties(s *site) {
 	s.refused(got, err, waitingroom.ErrLineAhead)
 	_, got, err = s.Store.TakeCode(s.Context(), s.room, s.take(claim))
 	s.refused(got, err, waitingroom.ErrNoSession)
-	_, got, err = s.Store.Extend(s.Context(), s.room, old.ID, false)
+	_, got, err = s.Store.Extend(s.Context(), s.room, old.ID, time.Time{})
 	s.refused(got, err, waitingroom.ErrNoSession)
 	got, err = s.Store.End(s.Context(), s.room, old.ID, waitingroom.StatusCompleted, time.Time{})
 	s.refused(got, err, waitingroom.ErrNoSession)

@@ -190,8 +190,9 @@ func sessionVerbs() []verb {
 			return counted(s.Store.Lookup(s.Context(), s.room, ticketOf(0, 2)))
 		}},
 		{name: "Extend", call: func(s *site) (any, waitingroom.Counters, error) {
-			return counted(s.Store.Extend(s.Context(), s.room, id(2), false))
+			return counted(s.Store.Extend(s.Context(), s.room, id(2), time.Time{}))
 		}},
+		{name: "Extend that confirms", call: confirmation(id(2))},
 		{name: "End", call: func(s *site) (any, waitingroom.Counters, error) {
 			c, err := s.Store.End(s.Context(), s.room, id(2), waitingroom.StatusAbandoned, time.Time{})
 			return nil, c, err
@@ -213,6 +214,17 @@ func sessionVerbs() []verb {
 			c, err := s.Store.Revoke(s.Context(), s.room, id(2), grantOf(codeOf(2, "shop")), time.Time{})
 			return nil, c, err
 		}},
+	}
+}
+
+// confirmation returns a call that repeats the auth_time which it saw at first.
+func confirmation(id waitingroom.RequestID) func(s *site) (any, waitingroom.Counters, error) {
+	var seen time.Time
+	return func(s *site) (any, waitingroom.Counters, error) {
+		if seen.IsZero() {
+			seen = s.lookup(2).Session.AuthTime
+		}
+		return counted(s.Store.Extend(s.Context(), s.room, id, seen))
 	}
 }
 

@@ -117,9 +117,16 @@ func (m *machine) revoke(t *rapid.T) {
 
 func (m *machine) extend(t *rapid.T) {
 	m.T = t
-	p, confirm := m.somebody(), m.chance(3, "confirm")
+	p := m.somebody()
+	var seen time.Time
+	if m.chance(3, "confirm") {
+		standing, _, err := m.reference.Store.Lookup(m.Context(), p.room, p.ticket)
+		if err == nil && standing.State == waitingroom.StateActive {
+			seen = standing.Session.AuthTime.Add(time.Duration(rapid.IntRange(-2, 0).Draw(t, "since")) * time.Second)
+		}
+	}
 	_, _, _ = both(m, p.room, "extend", func(s waitingroom.Store) (waitingroom.Session, waitingroom.Counters, error) {
-		return s.Extend(m.Context(), p.room, p.ticket.ID, confirm)
+		return s.Extend(m.Context(), p.room, p.ticket.ID, seen)
 	})
 }
 

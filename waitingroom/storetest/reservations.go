@@ -175,7 +175,7 @@ func reservationIsHeld(s *site) {
 		_, c, err := s.Store.Claim(s.Context(), s.room, claim)
 		s.refused(c, err, waitingroom.ErrHeld)
 	}
-	_, c, err := s.Store.Extend(s.Context(), s.room, session.ID, true)
+	_, c, err := s.Store.Extend(s.Context(), s.room, session.ID, session.AuthTime)
 	s.refused(c, err, waitingroom.ErrNoSession)
 	s.same("session", s.claim(1), session) // Without a code, it is only found.
 	s.end(1)

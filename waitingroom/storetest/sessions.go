@@ -21,7 +21,11 @@ func sessionTests() []test {
 
 func (s *site) extend(position int64, confirm bool) waitingroom.Session {
 	s.Helper()
-	session, _, err := s.Store.Extend(s.Context(), s.room, s.ticket(position).ID, confirm)
+	var seen time.Time
+	if confirm {
+		seen = s.lookup(position).Session.AuthTime
+	}
+	session, _, err := s.Store.Extend(s.Context(), s.room, s.ticket(position).ID, seen)
 	s.must(err)
 	return session
 }
@@ -100,6 +104,12 @@ func confirmMoves(s *site) {
 	third := s.extend(1, true).AuthTime
 	s.same("auth_time later", third, s.counters().Now.Truncate(time.Second))
 	s.same("the session's", s.lookup(1).Session.AuthTime, third)
+
+	// A reply may be lost for longer than a second.
+	s.Tick(90 * time.Second)
+	again, _, err := s.Store.Extend(s.Context(), s.room, s.ticket(1).ID, second)
+	s.must(err)
+	s.same("auth_time after the repeated call", again.AuthTime, third)
 }
 
 func extendRefusals(s *site) {
@@ -110,7 +120,7 @@ func extendRefusals(s *site) {
 	s.claim(2)
 	s.Tick(sessionTTL)
 	for position := range int64(3) {
-		_, c, err := s.Store.Extend(s.Context(), s.room, s.ticket(position+1).ID, true)
+		_, c, err := s.Store.Extend(s.Context(), s.room, s.ticket(position+1).ID, s.counters().Now)
 		s.refused(c, err, waitingroom.ErrNoSession)
 	}
 }
