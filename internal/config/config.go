@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -176,6 +177,11 @@ type Store struct {
 	// one in the URL.
 	PasswordFile string `yaml:"password_file"`
 
+	// CAFile names a file in PEM with the certificates of the authorities that vouch
+	// for Redis, with a URL of rediss, in the place of the system's. Servers must do
+	// without a certificate of their clients (tls-auth-clients no).
+	CAFile string `yaml:"ca_file"`
+
 	// Acks is how many replicas of Redis must have taken each change before it
 	// counts as done. With 1, a failover loses nothing; it costs a round trip
 	// between master and replica.
@@ -186,6 +192,9 @@ type Store struct {
 
 	// Password is what PasswordFile holds.
 	Password Secret `yaml:"-"`
+
+	// Authorities is what CAFile holds, or nil.
+	Authorities *x509.CertPool `yaml:"-"`
 }
 
 // Keys configures the keys that tokens are signed with. They are made by the

@@ -101,7 +101,7 @@ func (l *loader) resolve(c *Config) {
 			*file = l.absolute(*file)
 		}
 	}
-	for _, file := range []*string{&c.StateDir, &c.Store.PasswordFile, &c.TLS.CertFile, &c.TLS.KeyFile, &c.Management.TLS.CertFile, &c.Management.TLS.KeyFile} {
+	for _, file := range []*string{&c.StateDir, &c.Store.PasswordFile, &c.Store.CAFile, &c.TLS.CertFile, &c.TLS.KeyFile, &c.Management.TLS.CertFile, &c.Management.TLS.KeyFile} {
 		if *file != "" {
 			*file = l.absolute(*file)
 		}
@@ -133,6 +133,7 @@ func (l *loader) readSecrets(c *Config) {
 	if text, ok := l.secret("store.password_file", &c.Store.PasswordFile, false); ok {
 		c.Store.Password = NewSecret(text)
 	}
+	l.readAuthorities(&c.Store)
 	l.readTokens(c)
 	l.readTLS("tls", &c.TLS)
 	l.readTLS("management.tls", &c.Management.TLS)

@@ -1,6 +1,9 @@
 package config
 
-import "crypto/tls"
+import (
+	"crypto/tls"
+	"crypto/x509"
+)
 
 // readTLS reads the certificate and the key that the keys below path name, and
 // sees that they belong together. Whether they have expired is left to the
@@ -23,4 +26,16 @@ func (l *loader) readTLS(path string, t *TLS) {
 		return
 	}
 	t.Cert, t.Key = NewSecret(cert), NewSecret(key)
+}
+
+// readAuthorities reads the certificates of the authorities that vouch for the store.
+func (l *loader) readAuthorities(s *Store) {
+	text, ok := l.secret("store.ca_file", &s.CAFile, false)
+	if !ok {
+		return
+	}
+	s.Authorities = x509.NewCertPool()
+	if !s.Authorities.AppendCertsFromPEM([]byte(text)) {
+		l.fault("store.ca_file", "holds no certificate in PEM")
+	}
 }

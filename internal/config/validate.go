@@ -56,8 +56,11 @@ func (l *loader) validate(c *Config) {
 // can hold passwords.
 func (l *loader) checkStore(c *Config) {
 	if redisurl.Is(c.Store.URL) {
-		if _, err := redisurl.Parse(c.Store.URL); err != nil {
+		u, err := redisurl.Parse(c.Store.URL)
+		if err != nil {
 			l.check("store.url", err.Error())
+		} else if c.Store.Authorities != nil && !u.TLS {
+			l.fault("store.ca_file", "needs a store.url that begins with rediss")
 		}
 		if len(c.MasterSecrets) == 0 && !l.broken["secret_file"] {
 			l.fault("secret_file", "must be there, and hold the same on all nodes that share a store")
@@ -69,6 +72,9 @@ func (l *loader) checkStore(c *Config) {
 	}
 	if c.Store.Acks != 0 {
 		l.fault("store.acks", "is for Redis alone")
+	}
+	if c.Store.Authorities != nil {
+		l.fault("store.ca_file", "is for Redis alone")
 	}
 }
 

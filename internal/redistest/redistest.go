@@ -8,6 +8,7 @@ package redistest
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -24,23 +25,41 @@ import (
 // tests are busy.
 const startTimeout = 20 * time.Second
 
-// Host is where servers run.
+// Host is where servers run, and how.
 type Host struct {
 	// IP is the address that they listen on.
 	IP string
 	// Prefix is a command that runs them there, such as "ip netns exec NAME".
 	Prefix []string
+	// Program is the server's; if empty, redis-server.
+	Program string
+	// Authority certifies servers that speak TLS and nothing else; if nil, they speak
+	// in the clear.
+	Authority *Authority
 }
 
 // Loopback is this machine.
 func Loopback() Host { return Host{IP: "127.0.0.1"} }
 
-// Server is a running redis-server.
+// Valkey is this machine with Valkey in the place of Redis. Not every system has a
+// package of it, so a machine without skips the test, also where CI is set.
+func Valkey(tb testing.TB) Host {
+	tb.Helper()
+	h := Loopback()
+	h.Program = "valkey-server"
+	if _, err := exec.LookPath(h.Program); err != nil {
+		tb.Skip("no valkey-server on the PATH")
+	}
+	return h
+}
+
+// Server is a running server.
 type Server struct {
 	// Addr is its host and port.
 	Addr string
 
 	tb   testing.TB
+	host Host
 	args []string // With the program's name.
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -57,38 +76,57 @@ func Start(tb testing.TB, args ...string) *Server {
 // Start starts a server on a host, as the function of that name does.
 func (h Host) Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") != "" {
-			tb.Fatal("redis-server is missing; install Debian's package redis-server")
-		}
-		tb.Skip("no redis-server; install Debian's package redis-server to run this test")
+	s := h.server(tb)
+	_, port, _ := net.SplitHostPort(s.Addr)
+	listen := []string{"--port", port}
+	if h.Authority != nil {
+		listen = append([]string{"--port", "0", "--tls-port", port}, h.Authority.args(tb, h.IP)...)
 	}
-	port := freePort(tb)
-	s := &Server{Addr: net.JoinHostPort(h.IP, port), tb: tb}
-	s.args = slices.Concat(h.Prefix, []string{
-		"redis-server", "--bind", h.IP, "--protected-mode", "no", "--port", port, "--dir", tb.TempDir(), "--save", "", "--appendonly", "no",
-	}, args)
+	s.args = slices.Concat(s.args, []string{
+		"--bind", h.IP, "--protected-mode", "no", "--dir", tb.TempDir(), "--save", "", "--appendonly", "no",
+	}, listen, args)
 	s.Run()
 	return s
 }
 
-// freePort returns a port that nobody listens on. It is so low that the bus of a
-// cluster's node, 10,000 above, exists.
+// server returns a server that isn't running yet, with a free port.
+func (h Host) server(tb testing.TB) *Server {
+	tb.Helper()
+	program := h.Program
+	if program == "" {
+		program = "redis-server"
+	}
+	if _, err := exec.LookPath(program); err != nil {
+		if os.Getenv("CI") != "" {
+			tb.Fatalf("%s is missing; install Debian's package redis-server", program)
+		}
+		tb.Skipf("no %s; install Debian's package redis-server to run this test", program)
+	}
+	return &Server{Addr: net.JoinHostPort(h.IP, freePort(tb)), tb: tb, host: h, args: append(slices.Clone(h.Prefix), program)}
+}
+
+// freePort returns a port that nobody listens on, nor on that of the bus of a
+// cluster's node, 10,000 above. Both are below those that the system gives to
+// outgoing connections, one of which could take it before the server does.
 func freePort(tb testing.TB) string {
 	tb.Helper()
+	var err error
 	for range 100 {
-		l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			tb.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if port < 55_000 {
+		port := 12_000 + rand.IntN(10_000) //nolint:gosec // No secret.
+		if err = errors.Join(tryPort(tb, port), tryPort(tb, port+10_000)); err == nil {
 			return strconv.Itoa(port)
 		}
 	}
-	tb.Fatal("no free port below 55000")
+	tb.Fatal(err)
 	return ""
+}
+
+func tryPort(tb testing.TB, port int) error {
+	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // Run starts the server again after [Server.Kill] or [Server.Shutdown], with the
@@ -120,24 +158,34 @@ func (s *Server) await() {
 	defer func() { _ = client.Close() }()
 	for end := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
 		err := client.Ping(s.tb.Context()).Err()
-		if err == nil {
+		if err == nil && s.Running() {
 			return
 		}
-		if time.Now().After(end) {
-			s.tb.Fatalf("redis-server at %s: %v", s.Addr, err)
+		if !s.Running() || time.Now().After(end) {
+			s.tb.Fatalf("server at %s: %v", s.Addr, err)
 		}
 	}
 }
 
 // Client returns a client of this server that repeats nothing by itself.
 func (s *Server) Client() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1})
+	return redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1, TLSConfig: s.host.Authority.trust()})
 }
 
 // Kill ends the server at once.
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill()
 	<-s.done
+}
+
+// Running reports whether the server hasn't ended.
+func (s *Server) Running() bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
 }
 
 // Do runs a command and fails the test if that fails.
@@ -156,8 +204,13 @@ func (s *Server) Do(args ...any) any {
 // returns its six servers, masters first.
 func StartCluster(tb testing.TB) []*Server {
 	tb.Helper()
-	here := Loopback()
-	return StartClusterOn(tb, [6]Host{here, here, here, here, here, here})
+	return Loopback().StartCluster(tb)
+}
+
+// StartCluster starts a cluster on a host, as the function of that name does.
+func (h Host) StartCluster(tb testing.TB) []*Server {
+	tb.Helper()
+	return StartClusterOn(tb, [6]Host{h, h, h, h, h, h})
 }
 
 // StartClusterOn does the same on several hosts. The first has the master of the
@@ -173,6 +226,9 @@ func StartClusterOn(tb testing.TB, hosts [6]Host) []*Server {
 		args = append(args, s.Addr)
 	}
 	args = append(args, "--cluster-replicas", "1", "--cluster-yes")
+	if a := hosts[0].Authority; a != nil {
+		args = append(args, "--tls", "--cacert", a.File)
+	}
 	if out, err := exec.CommandContext(tb.Context(), "redis-cli", args...).CombinedOutput(); err != nil {
 		tb.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
 	}

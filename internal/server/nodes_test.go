@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/anteroom-dev/anteroom/internal/config"
 	"github.com/anteroom-dev/anteroom/internal/redistest"
 	"github.com/anteroom-dev/anteroom/internal/server"
 	"github.com/anteroom-dev/anteroom/waitingroom"
@@ -184,5 +186,45 @@ func TestANodeWithAForeignSecretChangesNothing(t *testing.T) {
 	}
 	if serving := redis.Do("HMGET", "{sale}:r", "serving").([]any)[0]; serving != nil && serving != "0" {
 		t.Errorf("the serving counter is %v", serving)
+	}
+}
+
+func TestANodeSpeaksTLSToAServerThatAnAuthorityOfItsOwnVouchesFor(t *testing.T) {
+	h := redistest.Loopback()
+	h.Authority = redistest.NewAuthority(t)
+	redis := h.Start(t)
+	redis.Do("CONFIG", "SET", "requirepass", "p@ss")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "redis-password"), []byte("p@ss\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, keys, fault string
+	}{
+		{"its own", "ca_file: " + h.Authority.File, ""},
+		{"another", "ca_file: " + redistest.NewAuthority(t).File, "unknown authority"},
+		{"none", "acks: 0", "unknown authority"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := config.Parse(fmt.Appendf(nil, `
+issuer: https://wait.example.com
+listen: "127.0.0.1:0"
+management: {listen: "127.0.0.1:0"}
+store: {url: "rediss://%s", password_file: redis-password, %s}
+rooms: [{id: sale}]
+`, redis.Addr, test.keys), dir, []string{"ANTEROOM_SECRET=" + strings.Repeat("m", 32)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := server.New(server.Options{Config: c})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Stop(context.Background()) }()
+			err = s.Start(t.Context())
+			if test.fault == "" && err != nil || test.fault != "" && (err == nil || !strings.Contains(err.Error(), test.fault)) {
+				t.Errorf("starting: %v", err)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -37,6 +38,9 @@ type Options struct {
 	// Acks is how many replicas must have taken a change before it counts as done.
 	// With 1 a single failover loses nothing.
 	Acks int
+	// Authorities are whom to believe what certificates say, with a URL of rediss; if
+	// nil, the system's.
+	Authorities *x509.CertPool
 }
 
 // Open returns a store over the server, the master behind sentinels, or the
@@ -50,19 +54,19 @@ func Open(text string, o Options) (*Store, error) {
 	if o.Password != "" {
 		u.Password = o.Password
 	}
-	return New(client(u), o)
+	return New(client(u, o.Authorities), o)
 }
 
 // client makes the client. Its own retries are off: a script whose reply was lost
 // may have had its effect, and only the engine knows which verbs may be repeated.
-func client(u redisurl.URL) redis.UniversalClient {
+func client(u redisurl.URL, authorities *x509.CertPool) redis.UniversalClient {
 	o := redis.UniversalOptions{
 		Addrs: u.Addrs, Username: u.Username, Password: u.Password, MasterName: u.Master, DB: u.Database,
 		IsClusterMode: u.Kind == redisurl.Cluster, MaxRetries: -1, ContextTimeoutEnabled: true,
 		DialerRetries: 1, DialTimeout: dialTimeout, ReadTimeout: callTimeout, WriteTimeout: callTimeout,
 	}
 	if u.TLS {
-		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities}
 		if u.Kind == redisurl.Single {
 			o.TLSConfig.ServerName, _, _ = net.SplitHostPort(u.Addrs[0])
 		}

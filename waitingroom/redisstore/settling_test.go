@@ -39,12 +39,6 @@ func fresh(t *testing.T, server *redistest.Server) *node {
 	return &node{T: t, Store: store, name: waitingroom.NewOpID()}
 }
 
-func (n *node) sweep() {
-	n.Helper()
-	_, _, err := n.Sweep(n.Context(), room, 100)
-	n.must(err)
-}
-
 // While the nodes' knowledge was merged, places that had expired counted as free
 // slots, and as many more people were let in as the room holds.
 func TestACapacityRoomWherePlacesHadExpiredCountsAsFullAfterALoss(t *testing.T) {
@@ -114,10 +108,14 @@ func TestAFreshNodeThatFindsAnOldBackupWaitsForThoseWhoKnow(t *testing.T) {
 	server.Run()
 
 	first, late := fresh(t, server), fresh(t, server)
+	first.SetWindow(patience)
+	late.SetWindow(0)
 	dealt := make(chan int64)
 	go func() { dealt <- first.deal(1) }()
-	for server.Do("HGET", "{"+room+"}:r", "settling") == nil {
-		time.Sleep(time.Millisecond)
+	for end := time.Now().Add(patience); server.Do("EXISTS", "{"+room+"}:t") == int64(0); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the first node doesn't report")
+		}
 	}
 	if _, err := late.Settle(t.Context(), room, waitingroom.Floors{Dealt: 100}); err != nil {
 		t.Fatal(err)
@@ -134,6 +132,7 @@ func TestAStoreWhoseClockIsBehindOpensAfterTheWindow(t *testing.T) {
 	a, b := join(t, server, rules()), join(t, server, rules())
 	clock := newTurning()
 	clock.tell(a, b)
+	a.SetWindow(time.Second)
 	a.deal(10)
 	meet(a, b)
 	server.Do("FLUSHALL")
