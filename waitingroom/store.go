@@ -428,7 +428,6 @@ type Shared interface {
 // longer configured until it is told to.
 type Pruner interface {
 	// Prune removes all that is kept of rooms other than keep, and returns their
-	// names, in order. A room that another node still runs must be among keep, or
-	// its line starts anew.
+	// names, in order. A room that another node was heard to run a moment ago stays.
 	Prune(ctx context.Context, keep []string) (removed []string, err error)
 }

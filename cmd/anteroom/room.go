@@ -163,7 +163,7 @@ func roomPruneCommand() command {
 		name:    "room prune",
 		summary: "Remove what the store keeps of rooms that the server does not have",
 		help: `A room that was taken out of the configuration leaves its line and its visits behind.
-Do not prune while another server with other rooms uses the same store.
+A room that another server with the same store runs, or ran less than 15 seconds ago, stays.
 
 ` + connectionHelp,
 		define: func(p *program, flags *flag.FlagSet) action {

@@ -62,10 +62,10 @@ func loadScripts() (_ *scripts, err error) {
 	return &s, nil
 }
 
-// constants are the numbers that the engine and the scripts have in common, in the
-// words of the scripts; times are in milliseconds.
+// constants are the numbers that Go and the scripts have in common, in the words of
+// the scripts; times are in milliseconds.
 func constants() string {
-	return fmt.Sprintf("local EXPIRY_GRACE, ROTATE_GRACE, MAX_GRANTS, MAX_ROUNDS, MAX_POSITION = %d, %d, %d, %d, %d\n",
+	return fmt.Sprintf("local EXPIRY_GRACE, ROTATE_GRACE, MAX_GRANTS, MAX_ROUNDS, MAX_POSITION, MEMBER_LIFE = %d, %d, %d, %d, %d, %d\n",
 		waitingroom.ExpiryGrace.Milliseconds(), waitingroom.RotateGrace.Milliseconds(),
-		waitingroom.MaxGrants, waitingroom.MaxRounds, int64(waitingroom.MaxPosition))
+		waitingroom.MaxGrants, waitingroom.MaxRounds, int64(waitingroom.MaxPosition), memberLife.Milliseconds())
 }

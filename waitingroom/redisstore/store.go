@@ -18,6 +18,9 @@ import (
 // may know more, by its own clock.
 const settleWindow = time.Second
 
+// memberLife is for how long a node counts without being heard of.
+const memberLife = 15 * time.Second
+
 // settlePause is how long to wait before asking whether it has opened.
 const settlePause = 50 * time.Millisecond
 

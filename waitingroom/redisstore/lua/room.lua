@@ -32,13 +32,14 @@ local ACKS = tonumber(ARGV[6])
 local A = { unpack(ARGV, 7) }
 
 -- The script begins with EXPIRY_GRACE, ROTATE_GRACE, MAX_GRANTS, MAX_ROUNDS and
--- MAX_POSITION, which are waitingroom's. Beside them: for how long a redeemed code is
+-- MAX_POSITION, which are waitingroom's, and MEMBER_LIFE, for how long a node counts
+-- without being heard of. Beside them: for how long a redeemed code is
 -- remembered, how many rounds of a visitor are told apart, how many orders of
 -- operators are kept, and how many ranges of void positions.
 local TAKEN_LIFE, KEPT_ROUNDS, MAX_OPS, MAX_VOIDS = 600000, MAX_GRANTS, 64, 64
 
--- How often a node is noted as heard of, and how long it counts without.
-local HEARD_EVERY, MEMBER_LIFE = 2000, 15000
+-- How often a node is noted as heard of.
+local HEARD_EVERY = 2000
 
 local NUMBERS = {
   'now', 'gen', 'seq', 'ver', 'rev', 'dealt', 'serving', 'epoch', 'frontier', 'expired', 'accounted', 'alive',
