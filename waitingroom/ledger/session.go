@@ -10,8 +10,8 @@ import (
 	"github.com/anteroom-dev/anteroom/waitingroom"
 )
 
-// takenLife is how long a code is remembered after its own life, so that using
-// it again is recognised as a replay and ends its grant.
+// takenLife is how long a redeemed code is remembered after its own life, so that
+// using it again is recognised as a replay and ends its grant.
 const takenLife = 10 * time.Minute
 
 func sessionKey(id waitingroom.RequestID) []byte { return append([]byte{'s'}, id[:]...) }
@@ -182,6 +182,8 @@ func (l *Ledger) Extend(id waitingroom.RequestID, seen time.Time) (waitingroom.S
 	return s, nil
 }
 
+// prolong lets a session live longer, as far as the room allows. It leaves no
+// reminder: the one that comes too early leaves the next.
 func (l *Ledger) prolong(s *waitingroom.Session) {
 	until := l.Time().Add(l.Settings.SessionTTL)
 	if end := s.Admitted.Add(l.Settings.SessionMax); until.After(end) {
@@ -189,7 +191,6 @@ func (l *Ledger) prolong(s *waitingroom.Session) {
 	}
 	if until.After(s.Expires) {
 		s.Expires = until
-		l.rows.Remind(until, sessionKey(s.ID))
 	}
 }
 
@@ -245,7 +246,7 @@ func (l *Ledger) putCode(s waitingroom.Session, c waitingroom.Code) {
 	}
 	expires := l.Time().Add(c.Life)
 	l.rows.Put(key, encodeCode(code{Code: c, id: s.ID, authTime: s.AuthTime, expires: expires}))
-	l.rows.Remind(expires.Add(takenLife), key)
+	l.rows.Remind(expires.Add(time.Millisecond), key)
 	l.changed()
 }
 
@@ -280,6 +281,7 @@ func (l *Ledger) TakeCode(t waitingroom.TakeCode) (waitingroom.Taken, error) {
 	}
 	c.taken, c.op = true, t.Op
 	l.rows.Put(key, encodeCode(c))
+	l.rows.Remind(c.expires.Add(takenLife), key)
 	g := waitingroom.Grant{ID: grant, Client: c.Client, AuthTime: c.authTime, Redeemed: l.Time(), Rotated: l.Time()}
 	s.Grants = append(room(s.Grants, c.Client), g)
 	s.Rounds = nil // The way round led in.

@@ -27,7 +27,7 @@ func (l *Ledger) Sweep(limit int) waitingroom.Swept {
 		case 's':
 			swept.Sessions += l.sweepSession(waitingroom.RequestID(key[1:]))
 		default:
-			l.rows.Delete(key)
+			l.sweepCode(key)
 		}
 	}
 	swept.More = len(due) == limit || n == limit
@@ -64,6 +64,15 @@ func (l *Ledger) reuse(places int64) {
 	l.rise()
 }
 
+// sweepCode forgets a code, unless it was redeemed and has a later reminder.
+func (l *Ledger) sweepCode(key []byte) {
+	c, err := decodeCode(l.rows.Get(key))
+	if err == nil && c.taken && l.Time().Before(c.expires.Add(takenLife)) {
+		return
+	}
+	l.rows.Delete(key)
+}
+
 // sweepSession looks at a session whose reminder came, and returns 1 if it ran
 // out.
 func (l *Ledger) sweepSession(id waitingroom.RequestID) (ranOut int64) {
@@ -73,7 +82,8 @@ func (l *Ledger) sweepSession(id waitingroom.RequestID) (ranOut int64) {
 	}
 	if s.Status == waitingroom.StatusActive {
 		if l.alive(s) {
-			return 0 // It was extended, and has a later reminder.
+			l.rows.Remind(s.Expires, sessionKey(id)) // It was extended.
+			return 0
 		}
 		l.end(s, waitingroom.StatusAbandoned, time.Time{})
 		ranOut = 1

@@ -101,8 +101,8 @@ if codes then
     local expires = r.now + life
     -- request ID, login, binding, client, payload, auth_time, expires, taken by
     local row = cmsgpack.pack({ 1, id, A[7], A[9], A[8], A[10], s.auth, expires, '' })
-    redis.call('SET', CODE, row, 'PX', life + TAKEN_LIFE)
-    remind(expires + TAKEN_LIFE, 'c', A[6])
+    redis.call('SET', CODE, row, 'PX', life)
+    remind(expires + 1, 'c', A[6])
     changed()
   end
 end

@@ -428,13 +428,10 @@ local function finish(s, status, holds)
   end
 end
 
--- prolong lets a session live longer, as far as the room allows.
+-- prolong lets a session live longer, as far as the room allows. It leaves no
+-- reminder: the one that comes too early leaves the next.
 local function prolong(s)
-  local expires = math.min(r.now + r.sttl, s.admitted + r.smax)
-  if expires > s.expires then
-    s.expires = expires
-    remind(expires, 's', s.id)
-  end
+  s.expires = math.max(s.expires, math.min(r.now + r.sttl, s.admitted + r.smax))
 end
 
 -- revoke ends a grant, and reports whether it was alive.

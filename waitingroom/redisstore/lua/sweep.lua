@@ -54,7 +54,8 @@ local function looked(id)
   end
   if s.status == 0 then
     if alive(s) then
-      return 0 -- It was extended, and has a later reminder.
+      remind(s.expires, 's', id) -- It was extended.
+      return 0
     end
     finish(s, -1, 0)
     ran = 1

@@ -34,7 +34,9 @@ end
 if n or r.now > expires then
   return done('nosession')
 end
-redis.call('SET', CODE, cmsgpack.pack({ 1, id, login, bound, owner, payload, auth, expires, op }), 'KEEPTTL')
+local forget = expires + TAKEN_LIFE
+redis.call('SET', CODE, cmsgpack.pack({ 1, id, login, bound, owner, payload, auth, expires, op }), 'PX', forget - r.now)
+remind(forget, 'c', string.sub(CODE, -32))
 
 -- A client has so many grants at most: its oldest ended one goes, or its oldest.
 local held, oldest, ended = 0, nil, nil

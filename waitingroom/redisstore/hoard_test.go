@@ -1,0 +1,58 @@
+package redisstore_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/anteroom-dev/anteroom/internal/redistest"
+	"github.com/anteroom-dev/anteroom/waitingroom"
+)
+
+// Each use of a refresh token left a reminder until the visit would have ended: with
+// one visit, anybody could fill the store's memory.
+func TestAVisitThatIsProlongedAgainAndAgainTakesNoMoreMemory(t *testing.T) {
+	server := redistest.Start(t)
+	a := join(t, server, waitingroom.Settings{PositionTTL: time.Minute, SessionTTL: time.Hour, SessionMax: 24 * time.Hour})
+	clock := newTurning()
+	clock.tell(a)
+	a.deal(1)
+	a.serve(1)
+	a.must(a.claim(1))
+	for range 100 {
+		clock.turn(time.Minute)
+		_, _, err := a.Extend(t.Context(), room, waitingroom.RequestID{0, 1}, time.Time{})
+		a.must(err)
+		a.sweep()
+	}
+	if n := server.Do("ZCARD", "{"+room+"}:0:x").(int64); n > 2 {
+		t.Errorf("%d reminders of one visit", n)
+	}
+	clock.turn(time.Hour)
+	a.sweep()
+	if c := a.counters(); c.Alive != 0 {
+		t.Errorf("an hour later it is still alive: %+v", c)
+	}
+}
+
+// Codes that nobody redeemed used to be kept for eleven minutes. A visitor can ask for
+// as many as a node makes.
+func TestACodeThatNobodyRedeemsGoesWithItsLife(t *testing.T) {
+	server := redistest.Start(t)
+	a := join(t, server, rules())
+	a.deal(1)
+	a.serve(1)
+	code := waitingroom.Code{Hash: [32]byte{1}, Login: [16]byte{1}, Client: "shop", Life: time.Minute}
+	claim := waitingroom.Claim{Ticket: waitingroom.Ticket{ID: waitingroom.RequestID{1}, Position: 1}, Code: &code}
+	_, _, err := a.Claim(t.Context(), room, claim)
+	a.must(err)
+	key := "{" + room + "}:0:c:" + string(code.Hash[:])
+	if left := server.Do("PTTL", key).(int64); left > 60_000 {
+		t.Errorf("kept for %d ms", left)
+	}
+	take := waitingroom.TakeCode{Hash: code.Hash, Client: "shop", Op: waitingroom.OpID{1}}
+	_, _, err = a.TakeCode(t.Context(), room, take)
+	a.must(err)
+	if left := server.Do("PTTL", key).(int64); left < 600_000 {
+		t.Errorf("once redeemed, it is remembered for %d ms", left)
+	}
+}
