@@ -52,7 +52,7 @@ func (l *lookups) forget(id RequestID) {
 // one comparison with the snapshot; at or below, a look at the store that is at
 // most a second old.
 func (r *Room) Standing(ctx context.Context, t Ticket) (Standing, error) {
-	if c := r.Counters(); t.Generation == c.Generation && t.Position > c.Serving {
+	if c := r.latest.Load(); t.Generation == c.Generation && t.Position > c.Serving {
 		return Standing{State: StateWaiting}, nil
 	}
 	now := time.Now()

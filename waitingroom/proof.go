@@ -51,7 +51,7 @@ func (p *Proofs) Prove(proof Proof) string {
 	b = append(b, proof.ID[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(proof.Generation))
 	b = binary.BigEndian.AppendUint32(b, proof.Holder)
-	mac := p.macs[0].sum(b)
+	mac := p.macs[0].sum([proofBody]byte(b))
 	b = append(b, mac[:]...)
 	return proofEncoding.EncodeToString(b)
 }
@@ -95,7 +95,7 @@ func (p *Proofs) Verify(value string) (Proof, error) {
 		return Proof{}, err
 	}
 	for _, key := range p.macs {
-		if mac := key.sum(b[:proofBody]); hmac.Equal(b[proofBody:], mac[:]) {
+		if mac := key.sum([proofBody]byte(b[:])); hmac.Equal(b[proofBody:], mac[:]) {
 			return readProof(&b), nil
 		}
 	}
@@ -106,9 +106,12 @@ func (p *Proofs) Verify(value string) (Proof, error) {
 // one, so what setting up a key yields is used again and again.
 type proofMAC struct{ idle sync.Pool } // Of *keyedHash.
 
-// A keyedHash is a MAC in the making, with room for its result.
+// A keyedHash is a MAC in the making, with room for what it is about and for its
+// result: the hash hides behind an interface, and would have the caller's moved to
+// the heap.
 type keyedHash struct {
 	hash.Hash
+	body   [proofBody]byte
 	result [sha256.Size]byte
 }
 
@@ -116,10 +119,11 @@ func newProofMAC(key []byte) *proofMAC {
 	return &proofMAC{idle: sync.Pool{New: func() any { return &keyedHash{Hash: hmac.New(sha256.New, key)} }}}
 }
 
-func (m *proofMAC) sum(body []byte) (mac [proofSize - proofBody]byte) {
+func (m *proofMAC) sum(body [proofBody]byte) (mac [proofSize - proofBody]byte) {
 	keyed := m.idle.Get().(*keyedHash)
+	keyed.body = body
 	keyed.Reset()
-	_, _ = keyed.Write(body) // A hash never fails.
+	_, _ = keyed.Write(keyed.body[:]) // A hash never fails.
 	copy(mac[:], keyed.Sum(keyed.result[:0]))
 	m.idle.Put(keyed)
 	return mac

@@ -109,7 +109,7 @@ func (r *Room) Now() time.Time {
 
 // Phase says whether the room takes visitors now.
 func (r *Room) Phase() Phase {
-	if in := r.config.Inlet; in.Start.IsZero() && in.End.IsZero() {
+	if in := &r.config.Inlet; in.Start.IsZero() && in.End.IsZero() {
 		return PhaseOpen // Nearly always, and no reason to look at the clock.
 	}
 	return r.config.Inlet.Phase(r.Now())
@@ -159,7 +159,7 @@ func (r *Room) tickets(generation int64) *Tickets {
 		return t
 	}
 	t := NewTickets(r.engine.options.Secrets, r.config.ID, generation)
-	if generation == r.Counters().Generation {
+	if generation == r.latest.Load().Generation {
 		r.cipher.Store(t)
 	}
 	return t
@@ -169,7 +169,7 @@ func (r *Room) tickets(generation int64) *Tickets {
 // door. Any other is an [ErrUnknownTicket].
 func (r *Room) Ticket(ctx context.Context, id RequestID, lane Lane) (Ticket, error) {
 	r.visit()
-	t, err := r.tickets(r.Counters().Generation).Open(id)
+	t, err := r.tickets(r.latest.Load().Generation).Open(id)
 	if err != nil {
 		return Ticket{}, err
 	}
@@ -199,7 +199,7 @@ func (r *Room) Verify(ctx context.Context, value string) (Ticket, Proof, error) 
 	if err != nil {
 		return Ticket{}, Proof{}, fmt.Errorf("%w: %w", ErrBrokenProof, err)
 	}
-	switch present := r.Counters().Generation; {
+	switch present := r.latest.Load().Generation; {
 	case p.Generation < present:
 		return Ticket{}, p, ErrLineEnded
 	case p.Generation > present:
@@ -221,7 +221,7 @@ func (r *Room) accept(ctx context.Context, t Ticket, lane Lane) error {
 	if t.Lane != lane {
 		return ErrUnknownTicket
 	}
-	dealt := r.Counters().Dealt
+	dealt := r.latest.Load().Dealt
 	if t.Position <= dealt {
 		return nil
 	}
