@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,8 +60,7 @@ type sealer struct {
 	purpose string
 	days    int64 // how many days back a seal is still opened
 
-	mu   sync.Mutex
-	keys map[uint16]*dayKeys
+	recent [cachedDays]atomic.Pointer[dayKeys] // by the day's number modulo their length
 
 	desks sync.Pool // of *[deskSize]byte, for look
 }
@@ -70,6 +70,7 @@ const deskSize = 2 << 10
 
 // dayKeys are the keys of one UTC day.
 type dayKeys struct {
+	number     uint16
 	aeads      []cipher.AEAD // newest secret first
 	additional []byte        // what a seal is bound to besides its key
 }
@@ -77,13 +78,7 @@ type dayKeys struct {
 // newSealer returns a sealer for one purpose, whose values open for the given
 // number of days.
 func newSealer(secrets Secrets, label, purpose string, days int64) *sealer {
-	return &sealer{
-		secrets: secrets,
-		label:   label,
-		purpose: purpose,
-		days:    days,
-		keys:    make(map[uint16]*dayKeys),
-	}
+	return &sealer{secrets: secrets, label: label, purpose: purpose, days: days}
 }
 
 // seal seals value under today's key of the newest secret.
@@ -169,13 +164,12 @@ func (s *sealer) look(now time.Time, sealed string, see func(value []byte) error
 // keysOf returns the keys of a day. Only the keys of recent days are kept, so
 // that made-up days can't fill the memory.
 func (s *sealer) keysOf(number uint16, keep bool) (*dayKeys, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if keys, ok := s.keys[number]; ok {
+	slot := &s.recent[number%cachedDays]
+	if keys := slot.Load(); keys != nil && keys.number == number {
 		return keys, nil
 	}
 	// The additional data are purpose and day.
-	keys := &dayKeys{additional: binary.BigEndian.AppendUint16([]byte(s.purpose), number)}
+	keys := &dayKeys{number: number, additional: binary.BigEndian.AppendUint16([]byte(s.purpose), number)}
 	for _, secret := range s.secrets.Derive(s.label, 32, s.purpose, strconv.Itoa(int(number))) {
 		block, err := aes.NewCipher(secret)
 		if err != nil {
@@ -191,10 +185,7 @@ func (s *sealer) keysOf(number uint16, keep bool) (*dayKeys, error) {
 		return nil, fmt.Errorf("key for %s: no secret", s.purpose)
 	}
 	if keep {
-		if len(s.keys) >= cachedDays {
-			clear(s.keys)
-		}
-		s.keys[number] = keys
+		slot.Store(keys)
 	}
 	return keys, nil
 }
