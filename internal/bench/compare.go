@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -21,14 +20,16 @@ const (
 // A cost is what one run measured.
 type cost struct {
 	cpu        time.Duration // For each request.
+	redis      time.Duration // The same of the Redis that the nodes share, if any.
 	throughput float64       // Requests a second.
 }
 
-// A comparison is the runs of a server and of a bare handler, in pairs.
+// A comparison is the runs of a server and of a bare handler, or of whatever else it
+// is measured against, in pairs.
 type comparison struct{ server, bare []cost }
 
 // compare measures an endpoint of a server against a bare handler that sends the
-// same. The runs of both alternate, and so does who begins.
+// same.
 func (l *lab) compare(ctx context.Context, server *process, request string) (c comparison, err error) {
 	sample, err := ask(ctx, server.address, request)
 	if err != nil {
@@ -46,37 +47,36 @@ func (l *lab) compare(ctx context.Context, server *process, request string) (c c
 	if same.Size != sample.Size {
 		return c, fmt.Errorf("the bare handler sends %d bytes, the server %d", same.Size, sample.Size)
 	}
-	return l.alternate(ctx, server, bare, request)
+	costs, err := l.alternate(ctx, one(server, request), one(bare, request))
+	if err != nil {
+		return c, err
+	}
+	return comparison{costs[0], costs[1]}, nil
 }
 
-// alternate measures a server against another one by the same request.
-func (l *lab) alternate(ctx context.Context, server, bare *process, request string) (c comparison, err error) {
-	for pair := range l.runs {
-		sides := []*process{server, bare}
-		if pair%2 == 1 {
-			slices.Reverse(sides)
-		}
-		for _, p := range sides {
-			run, err := measureRun(ctx, p, request)
+// alternate measures sides against each other, and returns the runs of each. They
+// take turns, and so does who begins.
+func (l *lab) alternate(ctx context.Context, sides ...fleet) ([][]cost, error) {
+	costs := make([][]cost, len(sides))
+	for round := range l.runs {
+		for i := range sides {
+			i = (i + round) % len(sides)
+			run, err := measureRun(ctx, sides[i])
 			if err != nil {
-				return c, fmt.Errorf("load %s: %w", p.name, err)
+				return nil, fmt.Errorf("load %s: %w", sides[i].nodes[0].name, err)
 			}
-			if p == server {
-				c.server = append(c.server, run)
-			} else {
-				c.bare = append(c.bare, run)
-			}
+			costs[i] = append(costs[i], run)
 		}
 	}
-	return c, nil
+	return costs, nil
 }
 
 // measureRun measures one run.
-func measureRun(ctx context.Context, p *process, request string) (c cost, err error) {
+func measureRun(ctx context.Context, f fleet) (c cost, err error) {
 	if err := ctx.Err(); err != nil {
 		return cost{}, err
 	}
-	g, err := dial(ctx, p.address, connections, request)
+	g, err := dial(ctx, connections, f.request, f.addresses()...)
 	if err != nil {
 		return cost{}, err
 	}
@@ -84,7 +84,7 @@ func measureRun(ctx context.Context, p *process, request string) (c cost, err er
 	if _, err := g.send(warmUp); err != nil {
 		return cost{}, err
 	}
-	before, err := p.cpu()
+	before, err := f.cpu()
 	if err != nil {
 		return cost{}, err
 	}
@@ -92,21 +92,26 @@ func measureRun(ctx context.Context, p *process, request string) (c cost, err er
 	if err != nil {
 		return cost{}, err
 	}
-	after, err := p.cpu()
-	return cost{cpu: (after - before) / requests, throughput: requests / took.Seconds()}, err
+	after, err := f.cpu()
+	c = after.since(before, requests)
+	c.throughput = requests / took.Seconds()
+	return c, err
 }
 
-// cpuLine is the line of the table for the CPU of a request.
+// cpuLine is the line of the table for the CPU of a request; without a bound if
+// that is 0.
 func (c comparison) cpuLine(what string, bound float64) line {
 	cpu := func(c cost) float64 { return float64(c.cpu) / float64(time.Microsecond) }
 	ratio, server, bare := c.ratio(cpu)
-	return line{
+	row := line{
 		what:     what + ": CPU per request",
 		measured: fmt.Sprintf("%.2f × bare (%.1f µs against %.1f µs)", ratio.median, server.median, bare.median),
-		spread:   ratio.spread("%.2f"),
-		bound:    fmt.Sprintf("≤ %.2f × bare", bound),
-		verdict:  judge(ratio.median <= bound),
+		spread:   ratio.spread("%.2f"), verdict: noted,
 	}
+	if bound != 0 {
+		row.bound, row.verdict = fmt.Sprintf("≤ %.2f × bare", bound), judge(ratio.median <= bound)
+	}
+	return row
 }
 
 // against returns a line of which the other side isn't a bare handler.
@@ -116,15 +121,32 @@ func (l line) against(other string) line {
 	return l
 }
 
-// throughputLine is the line of the table for the requests a second.
+// throughputLine is the line of the table for the requests a second; without a
+// bound if that is 0.
 func (c comparison) throughputLine(what string, bound float64) line {
 	ratio, server, bare := c.ratio(func(c cost) float64 { return c.throughput / 1000 })
-	return line{
+	row := line{
 		what:     what + fmt.Sprintf(": throughput, %d connections", connections),
 		measured: fmt.Sprintf("%.2f × bare (%.1f k/s against %.1f k/s)", ratio.median, server.median, bare.median),
-		spread:   ratio.spread("%.2f"),
-		bound:    fmt.Sprintf("≥ %.2f × bare", bound),
-		verdict:  judge(ratio.median >= bound),
+		spread:   ratio.spread("%.2f"), verdict: noted,
+	}
+	if bound != 0 {
+		row.bound, row.verdict = fmt.Sprintf("≥ %.2f × bare", bound), judge(ratio.median >= bound)
+	}
+	return row
+}
+
+// redisLine is the line of the table for what Redis itself used, for each of what
+// the nodes were asked for.
+func redisLine(what, each string, runs []cost) line {
+	var used []float64
+	for _, run := range runs {
+		used = append(used, float64(run.redis)/float64(time.Microsecond))
+	}
+	s := summarize(used)
+	return line{
+		what: what + ": CPU of Redis per " + each, measured: fmt.Sprintf("%.2f µs", s.median),
+		spread: s.spread("%.2f") + " µs", verdict: noted,
 	}
 }
 

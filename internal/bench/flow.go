@@ -62,14 +62,14 @@ func (l *lab) measureLogins(ctx context.Context, what string, delay time.Duratio
 	if err != nil {
 		return nil, err
 	}
-	g, err := dial(ctx, server.address, connections, "")
+	g, err := dial(ctx, connections, "", server.address)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
 	var first, again logins
 	for range l.runs {
-		crowd, err := newBrowsers()
+		crowd, err := newBrowsers(browsers)
 		if err != nil {
 			return nil, err
 		}
@@ -93,29 +93,41 @@ func (l *logins) measure(server *process, g *generator, all []http.CookieJar, ke
 	if err != nil {
 		return err
 	}
-	before, err := server.cpu()
+	c, err := measureDialogs(one(server, ""), g, len(all), pace, func(n int) dialog { return &login{jar: all[n]} })
 	if err != nil {
 		return err
 	}
-	start, begun := time.Now(), 0
-	err = g.hold(browsers, func() dialog {
-		if time.Since(start) < time.Duration(begun)*pace {
-			return nil
-		}
-		begun++
-		return &login{jar: all[begun-1]}
-	})
-	if err != nil {
-		return err
-	}
-	after, err := server.cpu()
-	if err != nil {
-		return err
-	}
-	each := float64(after-before) / browsers
+	each := float64(c.cpu)
 	l.each, l.signature = append(l.each, each/1e3), append(l.signature, float64(signature)/1e3)
 	l.beyond = append(l.beyond, (each-float64(signature))/float64(signature))
 	return nil
+}
+
+// measureDialogs holds dialogs with a fleet, no two of them begun sooner one after
+// the other than pace, and returns what each costs.
+func measureDialogs(f fleet, g *generator, dialogs int, pace time.Duration, nth func(int) dialog) (cost, error) {
+	before, err := f.cpu()
+	if err != nil {
+		return cost{}, err
+	}
+	start, last, begun := time.Now(), time.Time{}, 0
+	err = g.hold(dialogs, func() dialog {
+		now := time.Now()
+		if now.Sub(last) < pace {
+			return nil // Also after a delay: the door holds bursts back.
+		}
+		last = now
+		begun++
+		return nth(begun - 1)
+	})
+	if err != nil {
+		return cost{}, err
+	}
+	took := time.Since(start)
+	after, err := f.cpu()
+	c := after.since(before, dialogs)
+	c.throughput = float64(dialogs) / took.Seconds()
+	return c, err
 }
 
 // line is the line of the table for them; without a bound if that is 0.

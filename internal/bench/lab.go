@@ -94,22 +94,58 @@ func (l *lab) close() error {
 // site makes a directory with the configuration of a server with a store of its
 // own, and returns the paths of both.
 func (l *lab) site() (configuration, store string, err error) {
-	l.made++
-	dir := filepath.Join(l.dir, fmt.Sprintf("site-%d", l.made))
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	dir, err := l.siteDir()
+	if err != nil {
 		return "", "", err
 	}
-	configuration, store = filepath.Join(dir, "anteroom.yaml"), filepath.Join(dir, "anteroom.db")
+	store = filepath.Join(dir, "anteroom.db")
+	configuration, err = configure(dir, "bolt:"+store, "")
+	return configuration, store, err
+}
+
+// sharedSite makes the configuration of a server that shares its store, and
+// therefore its master secret, with others.
+func (l *lab) sharedSite(redis *redisServer) (configuration string, err error) {
+	dir, err := l.siteDir()
+	if err != nil {
+		return "", err
+	}
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte("a-secret-of-a-benchmark-and-nothing-else"), 0o600); err != nil {
+		return "", err
+	}
+	return configure(dir, "redis://"+redis.address, "secret_file: "+secret)
+}
+
+func (l *lab) siteDir() (string, error) {
+	l.made++
+	dir := filepath.Join(l.dir, fmt.Sprintf("site-%d", l.made))
+	return dir, os.Mkdir(dir, 0o700)
+}
+
+// configure writes the configuration of a server into a directory.
+func configure(dir, store, more string) (path string, err error) {
+	path = filepath.Join(dir, "anteroom.yaml")
 	text := fmt.Sprintf(`issuer: https://%s
 listen: "127.0.0.1:0"
 management: {listen: "127.0.0.1:0"}
-store: {url: "bolt:%s"}
+store: {url: %q}
+%s
 rooms: [{id: %s, name: Spring sale}, {id: %s, inlet: {kind: open}}]
 clients:
   - {id: %s, room: %s, public: true, redirect_uris: [%q]}
   - {id: %s, room: %s, public: true, redirect_uris: [%q]}
-`, host, store, room, walkRoom, client, room, redirectURI, walker, walkRoom, redirectURI)
-	return configuration, store, os.WriteFile(configuration, []byte(text), 0o600)
+`, host, store, more, room, walkRoom, client, room, redirectURI, walker, walkRoom, redirectURI)
+	return path, os.WriteFile(path, []byte(text), 0o600)
+}
+
+// newNode starts a server that shares its store.
+func (l *lab) newNode(redis *redisServer) (*process, error) {
+	configuration, err := l.sharedSite(redis)
+	if err != nil {
+		return nil, err
+	}
+	return l.serve("node", configuration, 0)
 }
 
 // newServer starts the server on a new site. A delay, with which each commit
@@ -119,6 +155,10 @@ func (l *lab) newServer(name string, delay time.Duration) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.serve(name, configuration, delay)
+}
+
+func (l *lab) serve(name, configuration string, delay time.Duration) (*process, error) {
 	if delay == 0 && l.profiles == "" {
 		return l.start(name, nil, l.binary, "serve", "--config", configuration)
 	}

@@ -33,39 +33,41 @@ type generator struct {
 // A connection is a socket, the dialog that is held on it, if any, and what has
 // come in of an answer.
 type connection struct {
+	to     netip.AddrPort
 	socket int
 	dialog dialog
 	n      int
 	in     [maxAnswer]byte
 }
 
-// dial opens connections to an address.
-func dial(ctx context.Context, address string, connections int, request string) (*generator, error) {
-	to, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return nil, err
-	}
+// dial opens connections, to each address in turn.
+func dial(ctx context.Context, connections int, request string, addresses ...string) (*generator, error) {
 	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	g := &generator{request: []byte(request), poll: poll, lines: make(map[int32]*connection)}
-	for range connections {
-		if err := errors.Join(ctx.Err(), g.connect(to)); err != nil {
+	for n := range connections {
+		to, err := netip.ParseAddrPort(addresses[n%len(addresses)])
+		if err := errors.Join(ctx.Err(), err); err != nil {
+			return nil, errors.Join(err, g.close())
+		}
+		if err := g.connect(&connection{to: to}); err != nil {
 			return nil, errors.Join(err, g.close())
 		}
 	}
 	return g, nil
 }
 
-// connect opens one connection, which doesn't block from then on.
-func (g *generator) connect(to netip.AddrPort) error {
+// connect opens a connection, which doesn't block from then on.
+func (g *generator) connect(c *connection) error {
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
-	g.lines[int32(socket)] = &connection{socket: socket}
-	if err := unix.Connect(socket, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}); err != nil {
+	c.socket = socket
+	g.lines[int32(socket)] = c
+	if err := unix.Connect(socket, &unix.SockaddrInet4{Port: int(c.to.Port()), Addr: c.to.Addr().As4()}); err != nil {
 		return os.NewSyscallError("connect", err)
 	}
 	if err := unix.SetNonblock(socket, true); err != nil {
@@ -109,7 +111,7 @@ func (g *generator) send(n int) (time.Duration, error) {
 		}
 		for _, event := range ready {
 			c := g.lines[event.Fd]
-			answer, err := c.read()
+			answer, err := g.read(c)
 			if err != nil {
 				return 0, err
 			}
@@ -171,7 +173,7 @@ func (g *generator) hold(n int, begin func() dialog) error {
 		}
 		for _, event := range ready {
 			c := g.lines[event.Fd]
-			answer, err := c.read()
+			answer, err := g.read(c)
 			if err != nil {
 				return err
 			}
@@ -215,8 +217,9 @@ func (c *connection) write(request []byte) error {
 }
 
 // read reads what has come in. It returns the answer once that is whole, until
-// the next call.
-func (c *connection) read() (answer []byte, err error) {
+// the next call. If the server closes the connection after it, there is a new one
+// by then.
+func (g *generator) read(c *connection) (answer []byte, err error) {
 	n, err := unix.Read(c.socket, c.in[c.n:])
 	if err != nil {
 		return nil, os.NewSyscallError("read", err)
@@ -230,7 +233,13 @@ func (c *connection) read() (answer []byte, err error) {
 		return nil, err
 	}
 	c.n = 0
-	return c.in[:size], nil
+	answer = c.in[:size]
+	head, _, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
+	if bytes.Contains(head, []byte("\r\nConnection: close")) {
+		delete(g.lines, int32(c.socket))
+		err = errors.Join(unix.Close(c.socket), g.connect(c))
+	}
+	return answer, err
 }
 
 // answerSize returns how long an answer is of which the beginning is known, or 0

@@ -26,8 +26,8 @@ type dialog interface {
 var site = &url.URL{Scheme: "https", Host: host, Path: "/"}
 
 // newBrowsers returns the cookie jars of browsers that have never been here.
-func newBrowsers() ([]http.CookieJar, error) {
-	all := make([]http.CookieJar, browsers)
+func newBrowsers(n int) ([]http.CookieJar, error) {
+	all := make([]http.CookieJar, n)
 	for i := range all {
 		jar, err := cookiejar.New(nil)
 		if err != nil {
@@ -42,6 +42,7 @@ func newBrowsers() ([]http.CookieJar, error) {
 // browser that is admitted gets its code from /authorize, any other from /wait.
 type login struct {
 	jar      http.CookieJar
+	claims   bool // It ends with the code, unredeemed.
 	verifier string
 	hear     func(*http.Response) (*http.Request, error) // What to do with the next answer.
 }
@@ -104,6 +105,9 @@ func (l *login) follow(response *http.Response) (*http.Request, error) {
 		return l.browse(to.RequestURI())
 	case to.Query().Get("code") == "":
 		return nil, fmt.Errorf("the waiting room answers %s and sends a browser to %q instead of back with a code", response.Status, to)
+	}
+	if l.claims {
+		return nil, nil
 	}
 	form := url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {walker}, "code": {to.Query().Get("code")},

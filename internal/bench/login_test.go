@@ -46,11 +46,11 @@ func TestEachBrowserWalksTheWholeWay(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	g, err := dial(t.Context(), server.Listener.Addr().String(), 7, "")
+	g, err := dial(t.Context(), 7, "", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := newBrowsers()
+	all, err := newBrowsers(20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func dieWithParent() *syscall.SysProcAttr { return nil }
 
 type generator struct{}
 
-func dial(context.Context, string, int, string) (*generator, error) { return nil, errLinux }
+func dial(context.Context, int, string, ...string) (*generator, error) { return nil, errLinux }
 
 func (*generator) send(int) (time.Duration, error) { return 0, errLinux }
 

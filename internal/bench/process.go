@@ -25,7 +25,7 @@ const (
 // A process is a server that runs on its core, from start to stop.
 type process struct {
 	name    string
-	address string        // HOST:PORT of the public listener.
+	address string        // HOST:PORT where it is asked.
 	started time.Duration // From exec to the line that says that it listens.
 
 	lab   *lab
@@ -37,50 +37,73 @@ type process struct {
 // start starts a program pinned to the server's core and waits until it
 // listens. An order, if not nil, is sent to its standard input as JSON.
 func (l *lab) start(name string, order any, program string, args ...string) (*process, error) {
-	l.made++
-	p := &process{name: name, lab: l, log: filepath.Join(l.dir, fmt.Sprintf("%s-%d.log", name, l.made))}
-	log, err := os.Create(p.log)
+	const greeting = "listening "
+	p, said, err := l.startOn(serverCore, name, greeting, order, program, args...)
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()                      //nolint:errcheck // The child has its own.
-	p.cmd = exec.Command(program, args...) //nolint:gosec,noctx // Our own binaries; stop ends them.
-	p.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	p.cmd.Stderr = log
-	p.cmd.SysProcAttr = dieWithParent()
-	stdin, err := p.cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	p.stdin = stdin
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	lines := bufio.NewReader(stdout)
-	begin := time.Now()
-	if err := startOn(serverCore, p.cmd); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
-	}
-	l.running[p] = true
-	if order != nil {
-		if err := json.NewEncoder(stdin).Encode(order); err != nil {
-			return nil, fmt.Errorf("give %s its order: %w", name, err)
-		}
-	}
-	overdue := time.AfterFunc(startLimit, func() { _ = p.cmd.Process.Kill() }) // Reading fails then.
-	defer overdue.Stop()
-	greeting, err := lines.ReadString('\n')
-	p.started = time.Since(begin)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s does not listen: %w\n%s", name, err, p.logged()), p.stop())
-	}
-	for field := range strings.FieldsSeq(greeting) {
+	for field := range strings.FieldsSeq(said) {
 		if address, ok := strings.CutPrefix(field, "public="); ok {
 			p.address = address
 		}
 	}
 	return p, nil
+}
+
+// startOn starts a program pinned to a core, and waits for a line of its standard
+// output that contains greeting, which it returns.
+func (l *lab) startOn(core int, name, greeting string, order any, program string, args ...string) (p *process, said string, err error) {
+	l.made++
+	p = &process{name: name, lab: l, log: filepath.Join(l.dir, fmt.Sprintf("%s-%d.log", name, l.made))}
+	log, err := os.Create(p.log)
+	if err != nil {
+		return nil, "", err
+	}
+	defer log.Close()                      //nolint:errcheck // The child has its own.
+	p.cmd = exec.Command(program, args...) //nolint:gosec,noctx // Our own binaries, and Redis; stop ends them.
+	p.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	p.cmd.Stderr = log
+	p.cmd.SysProcAttr = dieWithParent()
+	stdin, err := p.cmd.StdinPipe()
+	if err != nil {
+		return nil, "", err
+	}
+	p.stdin = stdin
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, "", err
+	}
+	begin := time.Now()
+	if err := startOn(core, p.cmd); err != nil {
+		return nil, "", fmt.Errorf("start %s: %w", name, err)
+	}
+	l.running[p] = true
+	if order != nil {
+		if err := json.NewEncoder(stdin).Encode(order); err != nil {
+			return nil, "", fmt.Errorf("give %s its order: %w", name, err)
+		}
+	}
+	overdue := time.AfterFunc(startLimit, func() { _ = p.cmd.Process.Kill() }) // Reading fails then.
+	defer overdue.Stop()
+	said, err = awaitLine(stdout, greeting)
+	p.started = time.Since(begin)
+	if err != nil {
+		return nil, "", errors.Join(fmt.Errorf("%s does not listen: %w\n%s", name, err, p.logged()), p.stop())
+	}
+	return p, said, nil
+}
+
+// awaitLine reads lines until one contains a text, and returns that one.
+func awaitLine(from io.Reader, text string) (string, error) {
+	for lines := bufio.NewReader(from); ; {
+		row, err := lines.ReadString('\n')
+		if err != nil {
+			return "", err
+		}
+		if strings.Contains(row, text) {
+			return row, nil
+		}
+	}
 }
 
 // logged returns the end of what the process wrote to standard error.

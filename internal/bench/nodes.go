@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// measureNodes measures what a request costs when it may be any of several nodes
+// that takes it, summed over these, against one node. All nodes run on the
+// server's core; Redis runs on the generator's.
+func measureNodes(ctx context.Context, l *lab) (lines []line, err error) {
+	redis, err := l.newRedis(ctx, loadCore)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, redis.stop()) }()
+	sizes := []int{1, 2, 4}
+	all, err := l.newFleet(redis, sizes[len(sizes)-1])
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, all.stop()) }()
+	v, err := newVisitor(ctx, all.nodes[0].address)
+	if err != nil {
+		return nil, err
+	}
+	for _, ask := range []struct{ what, request string }{
+		{"poll of /wait/status", v.poll()}, // While the line is short, as in measureShared.
+		{"join", joinRequest()},
+	} {
+		var sides []fleet
+		for _, size := range sizes {
+			sides = append(sides, all.first(size, ask.request))
+		}
+		costs, err := l.alternate(ctx, sides...)
+		if err != nil {
+			return nil, err
+		}
+		for i := 1; i < len(sizes); i++ {
+			c := comparison{costs[i], costs[0]}
+			lines = append(lines, c.cpuLine(fmt.Sprintf("%s, %d nodes on one Redis", ask.what, sizes[i]), 0).against("one node"))
+		}
+	}
+	return lines, nil
+}
