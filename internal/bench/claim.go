@@ -10,8 +10,8 @@ import (
 const (
 	// claimants is how many visitors take up their turn in a run, claimRate how many
 	// in a second, and returns how often they then come back for another code.
-	claimants = 400
-	claimRate = 200
+	claimants = 200
+	claimRate = 100
 	returns   = 5_000
 )
 

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -20,8 +22,23 @@ func hardware() string {
 	say("CPU", fmt.Sprintf("%s, %d cores", cpuModel(contents("/proc/cpuinfo")), runtime.NumCPU()))
 	say("Kernel", strings.TrimSpace(contents("/proc/sys/kernel/ostype")+" "+contents("/proc/sys/kernel/osrelease")))
 	say("Go", runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH)
+	say("Redis", redisVersion())
 	say("Disk", disk())
 	return b.String()
+}
+
+// redisVersion returns the version of the Redis that is installed.
+func redisVersion() string {
+	said, err := exec.CommandContext(context.Background(), "redis-server", "--version").Output()
+	if err != nil {
+		return ""
+	}
+	for field := range strings.FieldsSeq(string(said)) {
+		if version, ok := strings.CutPrefix(field, "v="); ok {
+			return version
+		}
+	}
+	return ""
 }
 
 // contents returns the text of a file without spaces around it, or "".

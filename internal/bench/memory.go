@@ -64,7 +64,10 @@ func measureCrowd(ctx context.Context, l *lab) (lines []line, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, shared.stop()) }()
-	// The first makes what the room itself needs.
+	// What the installation and the room need for themselves is there from here on.
+	if err := awaitKey(ctx, shared.nodes[0]); err != nil {
+		return nil, err
+	}
 	if _, err := ask(ctx, shared.nodes[0].address, joinRequest()); err != nil {
 		return nil, err
 	}
@@ -92,7 +95,7 @@ func measureCrowd(ctx context.Context, l *lab) (lines []line, err error) {
 		what:     "Redis, the same crowd",
 		measured: fmt.Sprintf("%d keys, %d KiB (before: %d keys, %d KiB)", keys2, bytes2/kib, keys, bytes/kib),
 		bound:    "nothing per visitor", verdict: judge(keys2 <= keys && bytes2-bytes < crowd/8),
-	}, pollsLine("poll of /wait/status, the same crowd, a connection for each", polls[0])}, nil
+	}, pollsLine("poll, the same crowd, a connection for each", polls[0])}, nil
 }
 
 // pollsLine is the line of the table for polls that are compared with nothing.

@@ -26,7 +26,7 @@ func measureNodes(ctx context.Context, l *lab) (lines []line, err error) {
 		return nil, err
 	}
 	for _, ask := range []struct{ what, request string }{
-		{"poll of /wait/status", v.poll()}, // While the line is short, as in measureShared.
+		{"poll", v.poll()}, // While the line is short, as in measureShared.
 		{"join", joinRequest()},
 	} {
 		var sides []fleet
@@ -38,8 +38,8 @@ func measureNodes(ctx context.Context, l *lab) (lines []line, err error) {
 			return nil, err
 		}
 		for i := 1; i < len(sizes); i++ {
-			c := comparison{costs[i], costs[0]}
-			lines = append(lines, c.cpuLine(fmt.Sprintf("%s, %d nodes on one Redis", ask.what, sizes[i]), 0).against("one node"))
+			c, what := comparison{costs[i], costs[0]}, fmt.Sprintf("%s, %d nodes on one Redis", ask.what, sizes[i])
+			lines = append(lines, c.cpuLine(what, 0).against("one node"), redisLine(what, ask.what, c.server))
 		}
 	}
 	return lines, nil

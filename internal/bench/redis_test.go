@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func TestAServerIsReadyWhenItSaysSo(t *testing.T) {
 	if got, err := awaitLine(strings.NewReader(said), "Ready to accept"); err != nil || !strings.HasPrefix(got, "1:M * Ready") {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := awaitLine(strings.NewReader(said), "listening "); err != io.EOF {
+	if _, err := awaitLine(strings.NewReader(said), "listening "); !errors.Is(err, io.EOF) {
 		t.Errorf("got %v from a server that ended, want io.EOF", err)
 	}
 }

@@ -49,7 +49,7 @@ func measureShared(ctx context.Context, l *lab) (lines []line, err error) {
 		return nil, err
 	}
 	joins := comparison{costs[0], costs[1]}
-	const join, poll = "join with Redis", "poll of /wait/status with Redis"
+	const join, poll = "join with Redis", "poll with Redis"
 	return []line{
 		joins.cpuLine(join, sharedBound).against("embedded"),
 		joins.throughputLine(join, 0).against("embedded"),

@@ -65,6 +65,11 @@ func (l *lab) makeKeys(ctx context.Context, configuration string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
+	return awaitKey(ctx, server)
+}
+
+// awaitKey waits until a server has a signing key, which it makes in the background.
+func awaitKey(ctx context.Context, server *process) error {
 	const tries = 200
 	for range tries {
 		a, err := ask(ctx, server.address, "GET /.well-known/jwks.json HTTP/1.1\r\nHost: "+host+"\r\n\r\n")

@@ -30,12 +30,13 @@ func measureSteady(ctx context.Context, l *lab) (lines []line, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, redis.stop()) }()
-	shared, err := l.newFleet(redis, 1)
+	all, err := l.newFleet(redis, 1)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, shared.stop()) }()
-	g, err := dial(ctx, connections, joinRequest(), shared.addresses()...)
+	defer func() { err = errors.Join(err, all.stop()) }()
+	shared := all.first(1, joinRequest())
+	g, err := dial(ctx, connections, shared.request, shared.addresses()...)
 	if err != nil {
 		return nil, err
 	}
@@ -73,13 +74,14 @@ func steadyRun(f fleet, g *generator, due []time.Duration) (c cost, took []time.
 	if err != nil {
 		return cost{}, nil, err
 	}
-	all, start, begun := make([]arrival, len(due)), time.Now(), 0
+	request, all, begun := []byte(f.request), make([]arrival, len(due)), 0
+	start := time.Now()
 	err = g.hold(len(due), func() dialog {
 		if time.Since(start) < due[begun] {
 			return nil
 		}
 		a := &all[begun]
-		a.request, a.due = g.request, start.Add(due[begun])
+		a.request, a.due = request, start.Add(due[begun])
 		begun++
 		return a
 	})
