@@ -94,7 +94,12 @@ func role(s *redistest.Server) string {
 
 func TestAFailoverBySentinels(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinels(t, 1)
+	failoverBySentinels(t, redistest.Loopback())
+}
+
+func failoverBySentinels(t *testing.T, h redistest.Host) {
+	t.Helper()
+	s := h.StartSentinels(t, 1)
 	a, b := dial(t, s.URL(), redisstore.Options{}), dial(t, s.URL(), redisstore.Options{})
 	a.deal(100)
 	b.serve(50)
@@ -125,4 +130,8 @@ func TestAFailoverBySentinels(t *testing.T) {
 	if first := b.deal(1); first != 102 {
 		t.Errorf("dealt %d, want 102", first)
 	}
+}
+
+func TestAFailoverBySentinelsOfValkey(t *testing.T) {
+	failoverBySentinels(t, redistest.Valkey(t))
 }

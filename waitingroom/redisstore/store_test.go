@@ -60,14 +60,19 @@ func empty(tb testing.TB, client redis.UniversalClient) {
 // test.
 func single(tb testing.TB, args ...string) func(testing.TB) storetest.Fixture {
 	tb.Helper()
-	server := redistest.Start(tb, args...)
+	return singleOn(tb, redistest.Loopback(), args...)
+}
+
+func singleOn(tb testing.TB, h redistest.Host, args ...string) func(testing.TB) storetest.Fixture {
+	tb.Helper()
+	server := h.Start(tb, args...)
 	return open(func() redis.UniversalClient { return server.Client() }, redisstore.Options{})
 }
 
-func cluster(tb testing.TB, o redisstore.Options) func(testing.TB) storetest.Fixture {
+func cluster(tb testing.TB, h redistest.Host, o redisstore.Options) func(testing.TB) storetest.Fixture {
 	tb.Helper()
 	var addrs []string
-	for _, s := range redistest.StartCluster(tb) {
+	for _, s := range h.StartCluster(tb) {
 		addrs = append(addrs, s.Addr)
 	}
 	return open(func() redis.UniversalClient {
@@ -87,10 +92,22 @@ func TestStoreOnOneServerWithAppendOnlyFile(t *testing.T) {
 	storetest.Run(t, single(t, "--appendonly", "yes", "--appendfsync", "always"))
 }
 
-func TestStoreOnACluster(t *testing.T) { storetest.Run(t, cluster(t, redisstore.Options{})) }
+func TestStoreOnACluster(t *testing.T) {
+	storetest.Run(t, cluster(t, redistest.Loopback(), redisstore.Options{}))
+}
 
 func TestStoreOnAClusterWithReplicasThatConfirm(t *testing.T) {
-	storetest.Run(t, cluster(t, redisstore.Options{Acks: 1}))
+	storetest.Run(t, cluster(t, redistest.Loopback(), redisstore.Options{Acks: 1}))
+}
+
+func TestStoreOnValkey(t *testing.T) { storetest.Run(t, singleOn(t, redistest.Valkey(t))) }
+
+func TestStoreOnAValkeyCluster(t *testing.T) {
+	storetest.Run(t, cluster(t, redistest.Valkey(t), redisstore.Options{Acks: 1}))
+}
+
+func TestStoreOnValkeyAgainstTheReference(t *testing.T) {
+	storetest.Random(t, singleOn(t, redistest.Valkey(t)), reference)
 }
 
 func TestStoreAgainstTheReference(t *testing.T) { storetest.Random(t, single(t), reference) }
