@@ -21,6 +21,9 @@ var (
 	// ErrEvicts says that Redis drops keys when its memory is full, and with them
 	// visitors.
 	ErrEvicts = errors.New("redis evicts keys when memory is full; set maxmemory-policy to noeviction")
+	// ErrForbidden says that the user may not do all that the scripts do. One that is
+	// stopped in its middle has done half of its work.
+	ErrForbidden = errors.New("redis forbids its user a part of what the scripts do")
 	// ErrOld says that Redis lacks commands that the scripts use.
 	ErrOld = errors.New("redis is older than 7.0")
 )
@@ -74,8 +77,9 @@ func client(u redisurl.URL, authorities *x509.CertPool) redis.UniversalClient {
 	return redis.NewUniversalClient(&o)
 }
 
-// Check returns nil if every master is fit to keep a line: new enough, and set
-// to refuse writes rather than forget keys when its memory is full.
+// Check returns nil if every master is fit to keep a line: new enough, set to
+// refuse writes rather than forget keys when its memory is full, and
+// willing to do for this user all that the scripts do.
 func (s *Store) Check(ctx context.Context) error {
 	return s.eachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
 		info, err := master.InfoMap(ctx, "server", "memory").Result()
@@ -88,6 +92,13 @@ func (s *Store) Check(ctx context.Context) error {
 		}
 		if policy := info["Memory"]["maxmemory_policy"]; policy != "noeviction" {
 			return fmt.Errorf("%w (it is %s)", ErrEvicts, policy)
+		}
+		lacks, err := s.scripts.may.Run(ctx, master, nil).StringSlice()
+		if err != nil {
+			return unavailable(err)
+		}
+		if len(lacks) > 0 {
+			return fmt.Errorf("%w: %s", ErrForbidden, strings.Join(lacks, ", "))
 		}
 		return nil
 	})
