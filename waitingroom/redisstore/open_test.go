@@ -52,7 +52,7 @@ func TestAUserWithTheRightsInTheDocumentationKeepsALine(t *testing.T) {
 		t.Fatal("docs/operations.md has no such line")
 	}
 	var rights []any
-	for _, right := range strings.Fields(line[1]) {
+	for right := range strings.FieldsSeq(line[1]) {
 		rights = append(rights, right)
 	}
 	server := redistest.Start(t)

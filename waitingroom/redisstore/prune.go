@@ -73,7 +73,7 @@ func (s *Store) others(ctx context.Context, master *redis.Client, room string) (
 		return false, err
 	}
 	since := strconv.FormatInt(now.Add(-memberLife).UnixMilli(), 10)
-	nodes, err := master.ZRangeByScore(ctx, membersKey(room), &redis.ZRangeBy{Min: since, Max: "+inf"}).Result()
+	nodes, err := master.ZRangeArgs(ctx, redis.ZRangeArgs{Key: membersKey(room), ByScore: true, Start: since, Stop: "+inf"}).Result()
 	if err != nil {
 		return false, err
 	}
