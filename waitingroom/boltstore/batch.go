@@ -114,6 +114,8 @@ func (b *batch) save(r *room, w *work) {
 		return
 	}
 	w.next.encoded = encoded
+	written := w.next
+	r.written.Store(&written)
 	b.note(w.next.encode(w.bucket))
 	b.changed = true
 }

@@ -84,3 +84,44 @@ func BenchmarkStoreOnASlowDisk(b *testing.B) {
 		return storetest.Fixture{Store: store}
 	})
 }
+
+// BenchmarkLookup is a look at a session, of what is published and while a commit
+// of the same room goes on, as it nearly always does on a busy server.
+func BenchmarkLookup(b *testing.B) {
+	for name, busy := range map[string]bool{"published": false, "while a commit goes on": true} {
+		b.Run(name, func(b *testing.B) {
+			committed, publish := make(chan struct{}), make(chan struct{})
+			var hold atomic.Bool
+			store := mustOpen(b, filepath.Join(b.TempDir(), "store.db"), boltstore.Options{InjectAroundCommit: func(commit func() error) error {
+				err := commit()
+				if hold.CompareAndSwap(true, false) {
+					close(committed)
+					<-publish
+				}
+				return err
+			}})
+			defer close(publish)
+			settings := rules()
+			settings.Open = true
+			if _, err := store.Configure(b.Context(), room, 1, settings); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := advance(b.Context(), store, 1, 5); err != nil {
+				b.Fatal(err)
+			}
+			if _, _, err := store.Claim(b.Context(), room, waitingroom.Claim{Ticket: ticket(1)}); err != nil {
+				b.Fatal(err)
+			}
+			if hold.Store(busy); busy {
+				go func() { _, _, _ = store.Claim(b.Context(), room, waitingroom.Claim{Ticket: ticket(2)}) }()
+				<-committed
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := store.Lookup(b.Context(), room, ticket(1)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

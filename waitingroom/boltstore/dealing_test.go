@@ -158,6 +158,41 @@ func TestNothingIsSeenBeforeItIsCommitted(t *testing.T) {
 	})
 }
 
+func TestALookSeesACommitThatIsNotPublishedYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		publish := make(chan struct{})
+		hold := false
+		store := newRoom(t, boltstore.Options{InjectAroundCommit: func(commit func() error) error {
+			err := commit()
+			if hold {
+				<-publish
+			}
+			return err
+		}})
+		if _, err := advance(t.Context(), store, 1, 5); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		hold = true
+		done := make(chan error)
+		go func() {
+			_, err := store.Serve(t.Context(), room, waitingroom.Serve{By: 3, Op: waitingroom.OpID{1}})
+			done <- err
+		}()
+		synctest.Wait()
+		if state, serving := look(t, store); state != waitingroom.StateServed || serving != 0 {
+			t.Errorf("before the publication: got %s, and serving counter %d is known, want served, and 0", state, serving)
+		}
+		close(publish)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if state, serving := look(t, store); state != waitingroom.StateServed || serving != 3 {
+			t.Errorf("after the publication: got %s, and serving counter %d is known, want served, and 3", state, serving)
+		}
+	})
+}
+
 // look returns how position 1 stands, and the serving counter.
 func look(t *testing.T, store *boltstore.Store) (waitingroom.State, int64) {
 	t.Helper()

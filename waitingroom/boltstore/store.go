@@ -61,6 +61,9 @@ var _ waitingroom.Store = (*Store)(nil)
 type room struct {
 	name   string
 	dealer dealer
+	// written is what was handed to the file last, and is not published yet or, after
+	// a failure, never will be. Readers of the file may see it all the same.
+	written atomic.Pointer[published]
 }
 
 // Open opens the store in the file at path, which it creates (mode 0600) if
