@@ -164,7 +164,7 @@ func (p *Provider) admitted(w http.ResponseWriter, r *http.Request, login *Login
 		return "", fmt.Errorf("the hint names another visitor: %w", ErrNoVisitor)
 	}
 	secret, code := p.NewCode(login)
-	if _, err := p.queue.Issue(r, login.Room(), code); err != nil {
+	if err := p.queue.Issue(r.Context(), visitor, code); err != nil {
 		return "", err
 	}
 	return secret, nil

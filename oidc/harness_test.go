@@ -111,8 +111,12 @@ func (w *world) wait(rw http.ResponseWriter, r *http.Request) {
 		}
 		w.line.admit(rw, r, login.Room())
 	}
+	if visitor, err = w.line.Visitor(r, login.Room()); err != nil {
+		http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
 	secret, code := w.provider.NewCode(login)
-	if _, err := w.line.Issue(r, login.Room(), code); err != nil {
+	if err := w.line.Issue(r.Context(), visitor, code); err != nil {
 		http.Error(rw, err.Error(), http.StatusServiceUnavailable)
 		return
 	}

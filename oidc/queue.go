@@ -48,6 +48,9 @@ type Visitor struct {
 	// Redeemed holds, by client ID, when that client last redeemed a code
 	// within this session.
 	Redeemed map[string]time.Time
+	// Holder is what the queue tells the browser of the session by, for
+	// [Queue.Issue]; it means nothing to the provider.
+	Holder [32]byte
 }
 
 // Code is what the queue keeps of an authorization code. Only its hash is
@@ -101,9 +104,10 @@ type Queue interface {
 	// site of room, or an error wrapping [ErrNoVisitor].
 	Visitor(r *http.Request, room string) (Visitor, error)
 
-	// Issue stores a code for the visitor whom r's cookies prove to be on the
-	// site of room, for 60 seconds, or returns an error wrapping [ErrNoVisitor].
-	Issue(r *http.Request, room string, code Code) (Visitor, error)
+	// Issue stores a code for 60 seconds for a visitor whom [Queue.Visitor] returned
+	// for the same request. If the session has ended since, or has moved to another
+	// browser, it returns an error wrapping [ErrNoVisitor].
+	Issue(ctx context.Context, visitor Visitor, code Code) error
 
 	// Redeem takes a code, at most once. Client and binding must be those of
 	// [Queue.Issue], otherwise it returns an error wrapping [ErrNoVisitor] and

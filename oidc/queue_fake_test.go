@@ -130,6 +130,7 @@ func (l *line) admit(w http.ResponseWriter, r *http.Request, room string) {
 			AMR:        []string{"fifo"},
 			Expires:    l.now.Add(time.Hour),
 			Redeemed:   make(map[string]time.Time),
+			Holder:     sha256.Sum256([]byte(token)),
 		},
 		browser: browser,
 		grants:  make(map[uint64]*oidc.Grant),
@@ -137,7 +138,7 @@ func (l *line) admit(w http.ResponseWriter, r *http.Request, room string) {
 	}
 	cookie := &http.Cookie{Name: "session-" + room, Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	http.SetCookie(w, cookie)
-	r.AddCookie(cookie) // for Issue within the same request
+	r.AddCookie(cookie) // for Visitor within the same request
 }
 
 func (l *line) session(r *http.Request, room string) (*session, error) {
@@ -174,18 +175,24 @@ func (l *line) Visitor(r *http.Request, room string) (oidc.Visitor, error) {
 	return s.copy(), nil
 }
 
-func (l *line) Issue(r *http.Request, room string, code oidc.Code) (oidc.Visitor, error) {
+func (l *line) Issue(_ context.Context, visitor oidc.Visitor, code oidc.Code) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, err := l.session(r, room)
-	if err != nil {
-		return oidc.Visitor{}, err
+	if l.broken != nil {
+		return l.broken
 	}
-	if l.codes[code.Hash] != nil {
-		return s.copy(), nil
+	var named *session
+	for _, s := range l.sessions {
+		if s.visitor.Subject == visitor.Subject && s.visitor.Holder == visitor.Holder {
+			named = s
+		}
+	}
+	s, err := l.alive(named)
+	if err != nil || l.codes[code.Hash] != nil {
+		return err
 	}
 	l.codes[code.Hash] = &issued{Code: code, session: s, authTime: s.visitor.AuthTime, expires: l.now.Add(time.Minute)}
-	return s.copy(), nil
+	return nil
 }
 
 func (l *line) Redeem(_ context.Context, room string, hash [32]byte, client string, binding [32]byte, op [16]byte) (oidc.Redemption, error) {

@@ -60,6 +60,7 @@ func visitor(room *waitingroom.Room, s waitingroom.Session) oidc.Visitor {
 	v := oidc.Visitor{
 		Room: room.Config().ID, Subject: s.ID.String(), Generation: s.Generation, Position: s.Position,
 		AuthTime: s.AuthTime, Admitted: s.Admitted.Truncate(time.Second), AMR: []string{amr}, Expires: s.Expires, Redeemed: make(map[string]time.Time),
+		Holder: s.Holder,
 	}
 	for _, g := range s.Grants {
 		if g.Redeemed.After(v.Redeemed[g.Client]) {
@@ -98,19 +99,16 @@ func (l *line) Visitor(r *http.Request, name string) (oidc.Visitor, error) {
 	return visitor(room, s), nil
 }
 
-// Issue implements [oidc.Queue].
-func (l *line) Issue(r *http.Request, name string, code oidc.Code) (oidc.Visitor, error) {
-	room, err := l.engine.Room(name)
+// Issue implements [oidc.Queue]. The claim finds the session and compares its
+// holder in one step with storing the code.
+func (l *line) Issue(ctx context.Context, v oidc.Visitor, code oidc.Code) error {
+	room, ticket, err := l.ticket(v.Room, v.Subject, v.Generation)
 	if err != nil {
-		return oidc.Visitor{}, translate(err)
-	}
-	ticket, s, err := l.page.Session(r, room)
-	if err != nil {
-		return oidc.Visitor{}, translate(err)
+		return translate(err)
 	}
 	stored := storedCode(code)
-	s, err = room.Claim(r.Context(), waitingroom.Claim{Ticket: ticket, Holder: s.Holder, Code: &stored})
-	return visitor(room, s), translate(err)
+	_, err = room.Claim(ctx, waitingroom.Claim{Ticket: ticket, Holder: v.Holder, Code: &stored})
+	return translate(err)
 }
 
 // Redeem implements [oidc.Queue].
@@ -126,17 +124,23 @@ func (l *line) Redeem(ctx context.Context, name string, hash [32]byte, client st
 	return oidc.Redemption{Visitor: visitor(room, taken.Session), Grant: grant(taken.Grant), Payload: taken.Payload}, nil
 }
 
-// session returns the live session that a token names.
-func (l *line) session(ctx context.Context, name, subject string, generation int64) (*waitingroom.Room, waitingroom.Session, error) {
+// ticket returns the ticket of a visitor.
+func (l *line) ticket(name, subject string, generation int64) (*waitingroom.Room, waitingroom.Ticket, error) {
 	room, err := l.engine.Room(name)
 	if err != nil {
-		return nil, waitingroom.Session{}, err
+		return nil, waitingroom.Ticket{}, err
 	}
 	id, err := waitingroom.ParseRequestID(subject)
 	if err != nil {
-		return nil, waitingroom.Session{}, err
+		return nil, waitingroom.Ticket{}, err
 	}
 	ticket, err := room.TicketOf(id, generation)
+	return room, ticket, err
+}
+
+// session returns the live session that a token names.
+func (l *line) session(ctx context.Context, name, subject string, generation int64) (*waitingroom.Room, waitingroom.Session, error) {
+	room, ticket, err := l.ticket(name, subject, generation)
 	if err != nil {
 		return nil, waitingroom.Session{}, err
 	}
