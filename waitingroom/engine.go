@@ -114,7 +114,7 @@ const checkName = "secret/check"
 // can be taken away later.
 func (e *Engine) checkSecrets(ctx context.Context) error {
 	checks := e.options.Secrets.Check()
-	kept, err := e.options.Store.Keep(ctx, checkName, checks[0], 0)
+	kept, err := e.Vault().Keep(ctx, checkName, checks[0], 0)
 	if err != nil {
 		return fmt.Errorf("check the master secret: %w", err)
 	}
@@ -125,7 +125,7 @@ func (e *Engine) checkSecrets(ctx context.Context) error {
 		return nil
 	}
 	// Another node with the same secrets may have been faster, and that is as well.
-	if _, err := e.options.Store.Swap(ctx, checkName, kept, checks[0]); err != nil {
+	if _, err := e.Vault().Swap(ctx, checkName, kept, checks[0]); err != nil {
 		return fmt.Errorf("note the newest master secret: %w", err)
 	}
 	return nil
@@ -136,7 +136,7 @@ func (e *Engine) checkSecrets(ctx context.Context) error {
 // secret.
 func (e *Engine) Verify(ctx context.Context) error {
 	if e.shared != nil {
-		if err := e.shared.Check(ctx); err != nil {
+		if err := again(ctx, func() error { return e.shared.Check(ctx) }); err != nil {
 			return fmt.Errorf("check the store: %w", err)
 		}
 	}

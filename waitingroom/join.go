@@ -131,7 +131,11 @@ func (r *Room) joinShared(ctx context.Context, j Join) (Ticket, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	first, err := r.engine.shared.Remember(ctx, r.config.ID, t.Generation, j.Browser, t.ID, j.Dead, sameBrowser)
+	var first RequestID
+	err = again(ctx, func() (err error) {
+		first, err = r.engine.shared.Remember(ctx, r.config.ID, t.Generation, j.Browser, t.ID, j.Dead, sameBrowser)
+		return err
+	})
 	if err != nil || first == t.ID {
 		return t, nil //nolint:nilerr // The place is dealt, and good whatever other nodes did.
 	}

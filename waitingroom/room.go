@@ -77,14 +77,17 @@ func newRoom(e *Engine, c RoomConfig) *Room {
 
 func (r *Room) configure(ctx context.Context) error {
 	revision := r.engine.options.Revision
-	if revision == 0 {
-		c, err := r.store.Counters(ctx, r.config.ID)
-		if err != nil {
-			return fmt.Errorf("configure room %q: %w", r.config.ID, err)
+	var c Counters
+	err := again(ctx, func() (err error) {
+		if revision == 0 {
+			if c, err = r.store.Counters(ctx, r.config.ID); err != nil {
+				return err
+			}
+			revision = c.Now.UnixMilli()
 		}
-		revision = c.Now.UnixMilli()
-	}
-	c, err := r.store.Configure(ctx, r.config.ID, revision, r.config.Settings)
+		c, err = r.store.Configure(ctx, r.config.ID, revision, r.config.Settings)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("configure room %q: %w", r.config.ID, err)
 	}
@@ -247,8 +250,12 @@ func (r *Room) Settle(ctx context.Context, f Floors) error { return r.settle(ctx
 func (r *Room) settle(ctx context.Context, f Floors) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	var c Counters
 	// The counters may simply have moved on since the snapshot.
-	c, err := r.store.Settle(ctx, r.config.ID, f)
+	err := again(ctx, func() (err error) {
+		c, err = r.store.Settle(ctx, r.config.ID, f)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("settle room %q: %w", r.config.ID, err)
 	}
