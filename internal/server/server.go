@@ -61,6 +61,7 @@ type Server struct {
 
 	public, management             *http.Server
 	publicSocket, managementSocket net.Listener
+	departure                      departure
 
 	// cleanups undo what New and Start did, last first.
 	cleanups []cleanup
@@ -118,7 +119,7 @@ func (s *Server) setup(o Options) error {
 		return err
 	}
 	s.ring, err = keys.New(keys.Options{
-		Vault: keyVault{s.store}, WrappingKeys: secrets.Derive(labelKeys, 32), Purpose: "oidc",
+		Vault: keyVault{s.engine.Vault()}, WrappingKeys: secrets.Derive(labelKeys, 32), Purpose: "oidc",
 		Algorithms: algorithms(c), RotateEvery: c.Keys.RotateEvery, Now: o.Now, Logger: s.log,
 	})
 	if err != nil {
@@ -132,6 +133,9 @@ func (s *Server) setup(o Options) error {
 		return err
 	}
 	s.public = s.httpServer(web.public())
+	if s.shared() {
+		s.public.Handler = s.departure.around(s.public.Handler)
+	}
 	s.management = s.httpServer(web.management(operators.tokens, o.Version))
 	s.secure(web.certificates)
 	if s.publicSocket, err = s.listen("public", c.Listen); err != nil {
@@ -166,7 +170,7 @@ func (s *Server) build(secrets *waitingroom.Secrets) (*web, error) {
 	shown := &pages{templates: rendered, log: s.log}
 	provider, err := oidc.New(oidc.Options{
 		Issuer: s.config.Issuer, Clients: clients(s.config), Keys: patientKeys{s.ring}, Pages: shown, Secrets: secrets, Logger: s.log,
-		Queue: &line{engine: s.engine, vault: s.store, page: page, cookies: cookies, clients: byID(s.config.Clients)},
+		Queue: &line{engine: s.engine, vault: s.engine.Vault(), page: page, cookies: cookies, clients: byID(s.config.Clients)},
 	})
 	if err != nil {
 		return nil, err
@@ -265,12 +269,25 @@ func (s *Server) Start(ctx context.Context) error {
 	}{{"management", s.management, s.managementSocket}, {"public", s.public, s.publicSocket}} {
 		s.atStop("stop serving the "+side.name+" side", side.server.Shutdown)
 		go func() {
-			if err := serve(side.server, side.socket); !errors.Is(err, http.ErrServerClosed) {
+			if err := serve(side.server, side.socket); !errors.Is(err, http.ErrServerClosed) && !s.departure.begun.Load() {
 				s.log.ErrorContext(running, "a listener failed; restart the server", "side", side.name, "error", err)
 			}
 		}()
 	}
+	if s.shared() {
+		s.atStop("leave visitors to other nodes", func(ctx context.Context) error {
+			s.departure.begin(ctx, s.publicSocket)
+			return nil
+		})
+	}
 	return nil
+}
+
+// shared reports whether other nodes serve the same rooms, so that visitors have
+// somewhere to go.
+func (s *Server) shared() bool {
+	_, shared := s.store.(waitingroom.Shared)
+	return shared
 }
 
 // paceEntries measures how fast this node signs, and lets in at most half as
