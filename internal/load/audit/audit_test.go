@@ -258,3 +258,21 @@ func TestManyBreachesAreCountedAndTheFirstAreTold(t *testing.T) {
 		t.Errorf("%d breaches but for those of I1, want 0", n)
 	}
 }
+
+// Among hundreds of visits that a store forgot, a place that it lost used to be counted
+// and not told.
+func TestALostPlaceIsToldBeforeForgottenVisits(t *testing.T) {
+	h := &audit.History{}
+	for i := range 100 {
+		p := entered(i, int64(i), span(10, 20), span(30, 40))
+		p.Visit.Forgotten = []audit.Span{span(100, 110)}
+		h.Places = append(h.Places, p)
+	}
+	lost := stood(100, 100)
+	lost.Losses = []audit.Span{span(100, 110)}
+	h.Places = append(h.Places, lost)
+	verdict := audit.Judge(h)
+	if len(verdict.Breaches) == 0 || verdict.Breaches[0].Says != "the place of visitor 100 was lost" {
+		t.Errorf("the verdict tells of %+v first", verdict.Breaches[:min(1, len(verdict.Breaches))])
+	}
+}

@@ -13,16 +13,22 @@ func (c *court) forgotten() {
 	for i := range c.Places {
 		last = max(last, c.Places[i].Generation)
 	}
+	var judged []*Place
 	for i := range c.Places {
 		p := &c.Places[i]
 		if p.Generation == AnyGeneration || p.Generation < last {
 			c.check.Left++
 			continue
 		}
-		c.check.Looked++
+		judged = append(judged, p)
+		// Places come before visits, so that no number of visits hides a place among the
+		// breaches that are only counted.
 		if len(p.Losses) > 0 {
 			c.breach(fmt.Sprintf("the place of visitor %d was lost", p.Visitor), nil, p)
 		}
+	}
+	c.check.Looked = len(judged)
+	for _, p := range judged {
 		for _, s := range p.Visit.Forgotten {
 			if !p.Visit.Asked || s.Completed < p.Visit.End.Invoked {
 				c.breach(fmt.Sprintf("the visit of visitor %d was forgotten", p.Visitor), nil, p)
