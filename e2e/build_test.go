@@ -11,6 +11,18 @@ import (
 	"testing"
 )
 
+// variants are programs that differ from the one under test.
+type variants struct {
+	another string // Another version.
+	skewed  string // With a clock that is as wrong as skewVariable says.
+}
+
+// buildVariants builds them before anything happens that the compiler would disturb.
+func buildVariants(t *testing.T) *variants {
+	t.Helper()
+	return &variants{another: buildAs(t, "-ldflags", "-X main.version=v9.9.9"), skewed: buildSkewed(t)}
+}
+
 // buildAs builds the program with further flags of go build, and returns its path.
 func buildAs(t *testing.T, flags ...string) string {
 	t.Helper()

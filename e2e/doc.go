@@ -17,7 +17,8 @@
 // keys; what it cannot do is written in its description, with the reason.
 //
 // Several nodes behind a load balancer are a fleet; `anteroom load` sends it a crowd
-// and audits the line, while a calamity befalls nodes or store (TestChaos).
+// and audits the line, while a calamity befalls nodes or store (TestChaos). Several
+// calamities happen at a time, each to a fleet of its own.
 //
 // With CI=true a missing program or package fails a test; without, it is skipped. Screenshots go to the folder artifacts at the root of the module.
 package e2e

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/anteroom-dev/anteroom/internal/redistest"
@@ -19,14 +20,22 @@ type enclave struct {
 	Service string // The address that the balancer finds a node at.
 
 	name          string
+	link          string // What the names of its interfaces begin with.
 	store, beyond string // Its address and this side's on the way that can be cut.
 }
+
+// enclaves counts them. Several may be there at a time.
+var enclaves atomic.Int64
 
 // newEnclave makes one that ends with the test. It needs root.
 func newEnclave(t *testing.T) *enclave {
 	t.Helper()
+	n := int(enclaves.Add(1))
+	third := (os.Getpid() + n) % 256 // Other runs on this machine have other process numbers.
+	visitors, stores := fmt.Sprintf("198.18.%d.", third), fmt.Sprintf("198.19.%d.", third)
 	e := &enclave{
-		Service: "198.18.77.2", store: "198.18.78.2", beyond: "198.18.78.1", name: fmt.Sprintf("anteroom%d", os.Getpid()),
+		Service: visitors + "2", store: stores + "2", beyond: stores + "1",
+		name: fmt.Sprintf("anteroom%d-%d", os.Getpid(), n), link: fmt.Sprintf("a%d-%d", os.Getpid(), n),
 	}
 	if out, err := ip("netns", "add", e.name); err != nil {
 		skipOrFail(t, "this test makes a network namespace, and needs iproute2 and root for it: %v %s", err, out)
@@ -37,8 +46,8 @@ func newEnclave(t *testing.T) *enclave {
 		}
 	})
 	e.must(t, "netns", "exec", e.name, "ip", "link", "set", "lo", "up")
-	for name, subnet := range map[string]string{"s": "198.18.77.", "r": "198.18.78."} {
-		here, there := fmt.Sprintf("ar%d%s0", os.Getpid(), name), fmt.Sprintf("ar%d%s1", os.Getpid(), name)
+	for name, subnet := range map[string]string{"v": visitors, "s": stores} {
+		here, there := e.link+name+"0", e.link+name+"1"
 		e.must(t, "link", "add", here, "type", "veth", "peer", "name", there, "netns", e.name)
 		t.Cleanup(func() { _, _ = ip("link", "del", here) }) // At once, not when the namespace is gone.
 		e.must(t, "addr", "add", subnet+"1/30", "dev", here)

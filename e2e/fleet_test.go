@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -154,9 +155,32 @@ type crowdReport struct {
 			Looked    int `json:"looked_at"`
 			Breaches  int
 		}
-		Breaches []struct{ Invariant, Says string }
+		Breaches []crowdBreach
 		Notes    []string
 	}
+	Started time.Time
+}
+
+// A crowdBreach is one that the audit tells of, with all that was seen of those
+// concerned, at times in seconds since the crowd began.
+type crowdBreach struct {
+	Invariant, Says string
+	History         []struct {
+		Invoked, Completed float64
+		Says               string
+	}
+}
+
+// shown returns when those concerned were told the position that a breach of I1 is
+// about.
+func (r *crowdReport) shown(b crowdBreach) (times []time.Time) {
+	_, position, _ := strings.Cut(b.Says, "hold ")
+	for _, e := range b.History {
+		if strings.HasSuffix(e.Says, "was shown "+position) {
+			times = append(times, r.Started.Add(time.Duration(e.Completed*float64(time.Second))))
+		}
+	}
+	return times
 }
 
 // breaches returns how often an invariant was broken.
@@ -180,12 +204,18 @@ func (r *crowdReport) errors() (failed, all int64) {
 	return failed, all
 }
 
-// crowdFor is how long a crowd is watched.
-const crowdFor = 20 * time.Second
+const (
+	// crowdFor is how long a crowd is watched, of which crowdOver is how long it arrives.
+	crowdFor  = 20 * time.Second
+	crowdOver = 10 * time.Second
+	// The operator serves so many visitors so often.
+	serveNumber = 10
+	serveEvery  = 250 * time.Millisecond
+)
 
 // crowd sends a crowd through the balancer and returns, in the end, what its audit
-// says.
-func (f *fleet) crowd(flags ...string) (report *crowdReport, text string) {
+// says. One that keeps coming for longer is not as dense.
+func (f *fleet) crowd(longer time.Duration, flags ...string) (report *crowdReport, text string) {
 	f.Helper()
 	dir := f.TempDir()
 	secret, token, out := filepath.Join(dir, "secret"), filepath.Join(dir, "token"), filepath.Join(dir, "report.json")
@@ -195,15 +225,17 @@ func (f *fleet) crowd(flags ...string) (report *crowdReport, text string) {
 			return nil, ""
 		}
 	}
-	ctx, cancel := context.WithTimeout(f.Context(), 3*crowdFor)
+	ctx, cancel := context.WithTimeout(f.Context(), longer+3*crowdFor)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, append([]string{
 		"load",
 		"--issuer", f.Issuer, "--client", "shop", "--client-secret-file", secret, "--redirect-uri", guestCallback, "--room", "sale",
 		// The first node may be where nobody but the balancer gets.
 		"--management", f.Nodes[1].Management + "," + f.Nodes[2].Management, "--token-file", token,
-		"--visitors", "400", "--over", "10s", "--arrivals", "poisson", "--api", "30%", "--replay", "10%", "--return", "10%",
-		"--serve", "10/250ms", "--stay", "3s-7s", "--reading", "300ms", "--timeout", "5s", "--for", crowdFor.String(), "--json", out,
+		"--visitors", strconv.Itoa(400 + 15*int(longer.Seconds())), "--over", (crowdOver + longer).String(), "--arrivals", "poisson",
+		"--api", "30%", "--replay", "10%", "--return", "10%", "--refresh", "20%",
+		"--serve", fmt.Sprintf("%d/%v", serveNumber, serveEvery), "--stay", "3s-7s", "--reading", "300ms", "--timeout", "5s",
+		"--for", (crowdFor + longer).String(), "--json", out,
 	}, flags...)...)
 	told, err := cmd.CombinedOutput()
 	content, readErr := os.ReadFile(out)

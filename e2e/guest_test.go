@@ -313,6 +313,9 @@ func joinAPI(client *http.Client, issuer string) (*bearer, error) {
 	return &bearer{id: got.ID}, nil
 }
 
+// errNoPlace says that nobody holds the place.
+var errNoPlace = errors.New("no such place")
+
 // Look asks for the position, which must be the same as ever.
 func (b *bearer) Look(client *http.Client, issuer string) error {
 	r, err := http.NewRequest(http.MethodGet, issuer+"/public/queue_num?event_id=sale&request_id="+b.id, nil)
@@ -325,6 +328,9 @@ func (b *bearer) Look(client *http.Client, issuer string) error {
 	}
 	var got struct {
 		Position int64 `json:"queue_number"`
+	}
+	if resp.status == http.StatusAccepted { // As the AWS solution says it.
+		return fmt.Errorf("the place at %d: %w", b.position, errNoPlace)
 	}
 	if err := json.Unmarshal([]byte(resp.body), &got); err != nil || got.Position == 0 {
 		return fmt.Errorf("queue_num of the place at %d answers %d: %s", b.position, resp.status, resp.body)

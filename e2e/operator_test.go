@@ -47,6 +47,19 @@ func (s *server) Serve(n int) int64 {
 	return answer.Serving
 }
 
+// Serving returns the serving counter of the room sale, from the store itself, or an
+// error while that is away.
+func (s *server) Serving() (int64, error) {
+	var answer struct {
+		Serving int64 `json:"serving_num"`
+	}
+	body, err := s.ask(http.MethodPost, "/private/increment_serving_counter", `{"event_id":"sale","increment_by":0}`)
+	if err == nil {
+		err = json.Unmarshal([]byte(body), &answer)
+	}
+	return answer.Serving, err
+}
+
 // Reset begins the next generation of the room sale.
 func (s *server) Reset() {
 	s.t.Helper()
@@ -74,20 +87,32 @@ func (s *server) Metric(name string) int64 {
 // body.
 func (s *server) manage(method, path, body string) string {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, s.Management+path, strings.NewReader(body))
+	text, err := s.ask(method, path, body)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	return text
+}
+
+// ask does the same, and returns an error for any answer but 200.
+func (s *server) ask(method, path, body string) (string, error) {
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.Management+path, strings.NewReader(body))
+	if err != nil {
+		return "", err
 	}
 	r.Header.Set("Authorization", "Bearer "+s.AdminToken)
 	r.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		s.t.Fatal(err)
+		return "", err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s %s answered %d %s: %v", method, path, resp.StatusCode, text, err)
+	if err != nil {
+		return "", err
 	}
-	return string(text)
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s %s answered %d: %s", method, path, resp.StatusCode, text)
+	}
+	return string(text), nil
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -29,6 +30,19 @@ const (
 	// for a busy machine.
 	stopLimit = 15 * time.Second
 )
+
+// Ports of servers are above those that Redis gets, with its buses.
+const (
+	firstPort = 26000
+	ports     = 6000
+)
+
+// nextPort counts the ports that were tried, from somewhere on.
+var nextPort = func() *atomic.Int64 {
+	var n atomic.Int64
+	n.Store(mathrand.Int64N(ports))
+	return &n
+}()
 
 // A server is a running `anteroom serve` with a store, a configuration and
 // ports of its own, which all stay the same when it is restarted.
@@ -226,11 +240,12 @@ func (s *server) write(name, content string) {
 // freeAddress returns an address of a host on the loopback network at which
 // nothing listens. A fixed port rather than :0 lets the issuer be written down first
 // and a restarted server be found again. It is below those that the system hands
-// out to connections, one of which might take it before the program does.
+// out to connections, one of which might take it before the program does. No two
+// tests are told of the same one: each listens only after a while.
 func freeAddress(t *testing.T, host string) string {
 	t.Helper()
 	for range 100 {
-		port := 20000 + mathrand.IntN(12000)
+		port := firstPort + int(nextPort.Add(1))%ports
 		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
 			continue

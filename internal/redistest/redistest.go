@@ -107,12 +107,13 @@ func (h Host) server(tb testing.TB) *Server {
 
 // freePort returns a port that nobody listens on, nor on that of the bus of a
 // cluster's node, 10,000 above. Both are below those that the system gives to
-// outgoing connections, one of which could take it before the server does.
+// outgoing connections, one of which could take it before the server does, and below
+// those that tests of the built binary give to its nodes.
 func freePort(tb testing.TB) string {
 	tb.Helper()
 	var err error
 	for range 100 {
-		port := 12_000 + rand.IntN(10_000) //nolint:gosec // No secret.
+		port := 12_000 + rand.IntN(4_000) //nolint:gosec // No secret.
 		if err = errors.Join(tryPort(tb, port), tryPort(tb, port+10_000)); err == nil {
 			return strconv.Itoa(port)
 		}
