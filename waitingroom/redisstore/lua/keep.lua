@@ -1,15 +1,16 @@
--- Keep stores a value unless there is one, for ARGV[3] milliseconds or for ever, and
--- returns what is there afterwards.
-local value = kept()
-if value then
-  return value
+-- Keep stores a value unless there is one, for so many milliseconds or for ever, and
+-- returns what is there afterwards: value, life.
+local value, life = A[1], tonumber(A[2])
+local held = kept()
+if held then
+  return written(held)
 end
-local life = tonumber(ARGV[3])
-redis.call('DEL', KEYS[1])
+-- The first write is one that a server whose memory is full refuses.
 if life == 0 then
-  redis.call('HSET', KEYS[1], 'v', ARGV[2], 'until', 0)
+  redis.call('HSET', KEYS[1], 'v', value, 'until', 0)
+  redis.call('PERSIST', KEYS[1])
 else
-  redis.call('HSET', KEYS[1], 'v', ARGV[2], 'until', now + life)
+  redis.call('HSET', KEYS[1], 'v', value, 'until', now + life)
   redis.call('PEXPIRE', KEYS[1], life)
 end
-return ARGV[2]
+return value

@@ -1,8 +1,8 @@
--- Swap puts ARGV[3] in the place of ARGV[2], whose life stays as it was, and returns
--- what is there afterwards.
-local value = kept()
-if value ~= ARGV[2] then
-  return value
+-- Swap puts a value in the place of another, whose life stays as it was, and returns
+-- what is there afterwards: the old value, the new one.
+local old, value = A[1], A[2]
+local held = kept()
+if held and (held == old or held == value) then
+  return written(value)
 end
-redis.call('HSET', KEYS[1], 'v', ARGV[3])
-return ARGV[3]
+return held
