@@ -193,7 +193,7 @@ func (e *Engine) keepCheck(ctx context.Context) {
 		}
 		switch err := e.checkSecrets(ctx); {
 		case errors.Is(err, ErrForeignSecret):
-			e.log.ErrorContext(ctx, "the store was taken over under another master secret; stop the node that has it, and restart", "error", err)
+			e.log.ErrorContext(ctx, "the store was taken over under another master secret; stop the node that has it, and remove its check value as docs/operations.md says", "error", err)
 		case err != nil && ctx.Err() == nil:
 			e.log.DebugContext(ctx, "the master secret's check value wasn't looked at", "error", err)
 		}

@@ -56,3 +56,26 @@ func TestACodeThatNobodyRedeemsGoesWithItsLife(t *testing.T) {
 		t.Errorf("once redeemed, it is remembered for %d ms", left)
 	}
 }
+
+// Each process that ever dealt a position left a field for as long as the generation
+// lasted.
+func TestNodesThatHaveGoneAreForgotten(t *testing.T) {
+	server := redistest.Start(t)
+	a := join(t, server, rules())
+	clock := newTurning()
+	clock.tell(a)
+	for range 500 {
+		clock.turn(time.Minute)
+		a.name, a.seq = waitingroom.NewOpID(), 0 // As another process would.
+		if first := a.deal(1); a.deal(1) != first+1 {
+			t.Fatal("dealt out of order")
+		}
+	}
+	if n := server.Do("HLEN", "{"+room+"}:0:n").(int64); n > 101 {
+		t.Errorf("%d nodes are remembered", n)
+	}
+	again, _, err := a.Advance(t.Context(), room, waitingroom.Advance{Node: a.name, Seq: a.seq, N: 1})
+	if a.must(err); again != 1000 {
+		t.Errorf("repeated, the last call deals %d, want 1000", again)
+	}
+}
