@@ -25,8 +25,9 @@
 //
 // # Failures
 //
-// The client library repeats nothing by itself: a script whose reply was lost
-// may have had its effect. Whatever goes wrong becomes
+// A script whose reply was lost may have had its effect, so every verb can be
+// repeated. The client library does that for a cluster, when it loses a connection on
+// the way to a slot's master, and else never. Whatever goes wrong becomes
 // [waitingroom.ErrUnavailable], and the engine repeats verbs that are made for
 // it.
 package redisstore
