@@ -10,7 +10,7 @@ import (
 
 // errAcks says that fewer replicas than asked for have taken a change in time. It
 // may have its effect or be lost with the master, so it counts as unknown.
-var errAcks = errors.New("too few replicas confirmed")
+var errAcks = errors.New("fewer replicas than store.acks demands confirmed")
 
 // redirects is how often a script follows a slot to another master.
 const redirects = 3

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// Advised adds to an error what an operator can do about it.
+func Advised(err error) error { return advised(err) }
+
 // SetClock lets a test turn the clock that scripts see.
 func (s *Store) SetClock(now func() time.Time) {
 	s.clock = func() string { return strconv.FormatInt(now().UnixMilli(), 10) }

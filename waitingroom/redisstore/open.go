@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/anteroom-dev/anteroom/waitingroom"
 	"github.com/anteroom-dev/anteroom/waitingroom/redisstore/redisurl"
 )
 
@@ -81,7 +82,7 @@ func client(u redisurl.URL, authorities *x509.CertPool) redis.UniversalClient {
 // refuse writes rather than forget keys when its memory is full, and
 // willing to do for this user all that the scripts do.
 func (s *Store) Check(ctx context.Context) error {
-	return s.eachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+	err := s.eachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
 		info, err := master.InfoMap(ctx, "server", "memory").Result()
 		if err != nil {
 			return unavailable(err)
@@ -102,6 +103,12 @@ func (s *Store) Check(ctx context.Context) error {
 		}
 		return nil
 	})
+	for _, told := range []error{nil, waitingroom.ErrUnavailable, ErrOld, ErrEvicts, ErrForbidden} {
+		if errors.Is(err, told) {
+			return advised(err)
+		}
+	}
+	return advised(unavailable(err)) // It was the cluster itself that could not be looked at.
 }
 
 func (s *Store) eachMaster(ctx context.Context, do func(context.Context, *redis.Client) error) error {
