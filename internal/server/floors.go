@@ -29,6 +29,20 @@ type floors struct {
 	before map[string][]waitingroom.Floors
 }
 
+// usable returns why the file could not be written. A state_dir that is missing, or
+// another user's, would be noticed only when it is needed.
+func (f *floors) usable() error {
+	dir := filepath.Dir(f.path)
+	probe, err := os.CreateTemp(dir, ".probe-*")
+	if err == nil {
+		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("state_dir: %w", inDirectory(dir, err))
+	}
+	return nil
+}
+
 // restore tells the store what was known when the file was written. A store that
 // has lost nothing knows better already.
 func (f *floors) restore(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -86,5 +87,29 @@ func TestADamagedStateFileStopsTheStart(t *testing.T) {
 	}
 	if err := f.restore(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("a damaged file: %v", err)
+	}
+}
+
+// A state_dir that nobody can write to would be missed on the day when the store is lost.
+func TestAStateDirThatIsMissingStopsTheStart(t *testing.T) {
+	dir := t.TempDir()
+	if err := (&floors{path: filepath.Join(dir, "floors.json")}).usable(); err != nil {
+		t.Errorf("a directory: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v, %v", left, err)
+	}
+	missing := filepath.Join(dir, "missing")
+	want := "state_dir: there is no directory " + missing + "; make it, and let this user write to it"
+	if err := (&floors{path: filepath.Join(missing, "floors.json")}).usable(); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("no directory: got %v, want %s", err, want)
+	}
+}
+
+func TestTheDirectoryOfASecretIsNamed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "missing")
+	want := "make the master secret: there is no directory " + dir
+	if _, err := makeSecret(filepath.Join(dir, "master-secret"), "master secret", slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

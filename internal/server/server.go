@@ -236,6 +236,9 @@ func (s *Server) Start(ctx context.Context) error {
 	var known *floors
 	if dir := s.config.StateDir; dir != "" {
 		known = &floors{path: filepath.Join(dir, "floors.json"), engine: s.engine}
+		if err := known.usable(); err != nil {
+			return err
+		}
 		if err := s.engine.Verify(ctx); err != nil {
 			return err
 		}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/anteroom-dev/anteroom/internal/config"
 	"github.com/anteroom-dev/anteroom/internal/secretfile"
@@ -57,10 +59,22 @@ func makeSecret(path, what string, log *slog.Logger) (string, error) {
 	}
 	secret, err := secretfile.Make(path)
 	if err != nil {
-		return "", fmt.Errorf("make the %s: %w", what, err)
+		return "", fmt.Errorf("make the %s: %w", what, inDirectory(filepath.Dir(path), err))
 	}
 	log.Info("made a secret that was missing; keep a copy of the file", "secret", what, "file", path)
 	return secret, nil
+}
+
+// inDirectory says what an operator has to do about a directory in which a file
+// could not be made.
+func inDirectory(dir string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no directory %s; make it, and let this user write to it: %w", dir, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("let this user write to the directory %s: %w", dir, err)
+	}
+	return err
 }
 
 // keyVault keeps sealed keys in the store's vault.
