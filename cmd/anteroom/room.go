@@ -36,7 +36,15 @@ func roomListCommand() command {
 					fmt.Fprintf(out, "%s\t%s\t%d\t%d\t%d\t%d\t%s\n",
 						room.ID, room.Inlet, room.Dealt, room.Serving, room.Waiting, room.Alive, room.Name)
 				}
-				return out.Flush()
+				if err := out.Flush(); err != nil {
+					return err
+				}
+				for _, room := range rooms {
+					if !room.Healthy {
+						fmt.Fprintf(p.stderr, "%s: the store doesn't answer; these are the last numbers that are known\n", room.ID)
+					}
+				}
+				return nil
 			}
 		},
 	}
@@ -175,6 +183,10 @@ A room that another server with the same store runs, or ran less than 15 seconds
 				}
 				removed, err := client.Prune(ctx)
 				if err != nil {
+					return err
+				}
+				if len(removed) == 0 {
+					_, err := fmt.Fprintln(p.stdout, "there is nothing to remove")
 					return err
 				}
 				for _, room := range removed {

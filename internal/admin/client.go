@@ -184,6 +184,9 @@ type refusal struct {
 // Error implements error. The text comes from the network and ends up in a
 // terminal, so it is quoted.
 func (e *refusal) Error() string {
+	if e.status == http.StatusServiceUnavailable {
+		return fmt.Sprintf("the server at %s doesn't reach its store, and its log says why; look how things stand before you repeat an order", e.where)
+	}
 	text := fmt.Sprintf("the server at %s answered %d %s", e.where, e.status, http.StatusText(e.status))
 	if e.text != "" {
 		text += fmt.Sprintf(": %q", e.text)

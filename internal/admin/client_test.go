@@ -62,7 +62,7 @@ func TestTheClientExplainsWhatWentWrong(t *testing.T) {
 		{"a token for less", reply(403, `{"error":"x"}`), "the token does not allow that on the server at URL: "},
 		{"a website", reply(200, "<html>"), "what answers at URL is not the management listener of Anteroom: "},
 		{"a website without that page", reply(404, "<html>"), "the server at URL answered 404 Not Found"},
-		{"a server whose store is away", reply(503, `{"error":"Service Unavailable"}`), `the server at URL answered 503 Service Unavailable: "Service Unavailable"`},
+		{"a server whose store is away", reply(503, `{"error":"Service Unavailable"}`), `the server at URL doesn't reach its store, and its log says why; look how things stand before you repeat an order`},
 		// A terminal obeys what it is shown.
 		{"a server that writes to the terminal", reply(500, `{"error":"\u001b[2J"}`), `the server at URL answered 500 Internal Server Error: "\x1b[2J"`},
 		{"a server that sends the client elsewhere", http.RedirectHandler("http://127.0.0.1:1/", http.StatusFound), "the server at URL answered 302 Found"},

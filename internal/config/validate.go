@@ -68,7 +68,7 @@ func (l *loader) checkStore(c *Config) {
 		return
 	}
 	if c.Store.Path == "" && c.Store.URL != "memory:" {
-		l.check("store.url", "must be bolt:PATH, memory: or a URL of Redis")
+		l.check("store.url", "must be bolt:PATH, memory: or a URL of Redis, such as redis://HOST:6379")
 	}
 	if c.Store.Acks != 0 {
 		l.fault("store.acks", "is for Redis alone")
