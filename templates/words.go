@@ -228,7 +228,7 @@ func english() catalog {
 		OneMoment: notice{
 			"One moment, please",
 			[]string{
-				"We cannot reach the line right now. Your place is safe.",
+				"We cannot reach the line right now. If you have a place in it, you keep it.",
 				"This page tries again by itself.",
 			},
 			"Try again now",

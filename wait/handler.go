@@ -322,9 +322,14 @@ func spread() time.Duration {
 }
 
 // later asks to come again in a moment: the store doesn't answer, and the
-// place is safe.
+// place is safe. The engine logs, once, that a store doesn't answer; a line for each
+// visitor would bury that.
 func (h *Handler) later(w http.ResponseWriter, r *http.Request, room string, err error) {
-	h.Logger.WarnContext(r.Context(), "a visitor has to come again in a moment", "path", r.URL.Path, "error", err)
+	level := slog.LevelWarn
+	if errors.Is(err, waitingroom.ErrUnavailable) {
+		level = slog.LevelDebug
+	}
+	h.Logger.Log(r.Context(), level, "a visitor has to come again in a moment", "path", r.URL.Path, "error", err)
 	h.Pages.OneMoment(w, templates.Later{Room: room, RetryAfter: 3*time.Second + spread(), PageURL: h.self(r)})
 }
 
