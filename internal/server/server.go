@@ -58,6 +58,8 @@ type Server struct {
 	store  waitingroom.Store
 	engine *waitingroom.Engine
 	ring   *keys.Ring
+	// agreement is with the other nodes; nil if the store is this node's alone.
+	agreement *agreement
 
 	public, management             *http.Server
 	publicSocket, managementSocket net.Listener
@@ -117,6 +119,11 @@ func (s *Server) setup(o Options) error {
 		Store: s.store, Secrets: secrets, Rooms: rooms(c), Logger: s.log,
 	}); err != nil {
 		return err
+	}
+	if _, shared := s.store.(waitingroom.Shared); shared {
+		s.agreement = &agreement{
+			vault: s.store, fit: s.engine.Fit, log: s.log, own: newFingerprints(c, secrets.Derive(labelAgreement, 32)[0]),
+		}
 	}
 	s.ring, err = keys.New(keys.Options{
 		Vault: keyVault{s.engine.Vault()}, WrappingKeys: secrets.Derive(labelKeys, 32), Purpose: "oidc",
@@ -262,6 +269,12 @@ func (s *Server) Start(ctx context.Context) error {
 		go known.keep(running, func(err error) {
 			s.log.ErrorContext(running, "what this node knows is not written down; look after state_dir", "error", err)
 		})
+	}
+	if s.agreement != nil {
+		if err := s.agreement.announce(ctx); err != nil {
+			return fmt.Errorf("compare the configuration with other nodes': %w", err)
+		}
+		go s.agreement.watch(running)
 	}
 	s.ring.Start(running)
 	go s.paceEntries(running)
