@@ -325,6 +325,23 @@ func TestEachVisitorIsABrowserOfItsOwn(t *testing.T) {
 	}
 }
 
+// A rehearsal with a wrong secret or address met errors alone, and was told to have
+// passed.
+func TestARehearsalThatSawNothingHasNotPassed(t *testing.T) {
+	t.Parallel()
+	o := site(t, "{kind: manual}", nil)
+	elsewhere := httptest.NewServer(http.NotFoundHandler())
+	defer elsewhere.Close()
+	o.Via, o.Visitors = []string{elsewhere.URL}, 3
+	got := rehearse(t, o)
+	if got.Audit.Passed || len(broken(got.Audit)) > 0 {
+		t.Errorf("passed: %v, breaches: %+v", got.Audit.Passed, got.Audit.Breaches)
+	}
+	if s := got.Audit.Sentence(); !strings.HasPrefix(s, "The audit saw nothing") {
+		t.Errorf("it says %q", s)
+	}
+}
+
 // What a broken server does is found, by the invariant that it breaks.
 func TestABrokenServerIsFound(t *testing.T) {
 	t.Parallel()

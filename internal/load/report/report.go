@@ -114,7 +114,8 @@ type Moment struct {
 
 // Audit is whether the line was right.
 type Audit struct {
-	// Passed is false if an invariant was broken that is not in Tolerated.
+	// Passed is false if an invariant was broken that is not in Tolerated, or if there
+	// was nothing to judge the line by.
 	Passed    bool     `json:"passed"`
 	Tolerated []string `json:"tolerated,omitempty"`
 	Checks    []Check  `json:"checks"`

@@ -61,7 +61,10 @@ func (a *Audit) Sentence() string {
 		}
 	}
 	text := "The audit passed: no breach was seen."
-	if n > 0 {
+	switch {
+	case n == 0 && !a.Passed:
+		text = "The audit saw nothing to judge the line by. What came instead is among the errors of the requests."
+	case n > 0:
 		text = fmt.Sprintf("The audit failed: breaches: %d.", n)
 	}
 	if tolerated > 0 {
