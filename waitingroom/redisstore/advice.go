@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,12 @@ func adviceFor(err error) string {
 		if redis.HasErrorPrefix(err, reply.prefix) {
 			return reply.advice
 		}
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "name the authority that Redis's certificate is of by store.ca_file"
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "name Redis in store.url as its certificate does"
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return "is Redis running there, and is store.url right?"

@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -27,17 +28,19 @@ func TestASlipInTheConfigurationIsToldWithWhatToDo(t *testing.T) {
 		err  error
 		want string
 	}{
-		"no password":        {reply("NOAUTH Authentication required."), "give it one by store.password_file"},
-		"no password, long":  {reply("ERR Protocol error: unauthenticated multibulk length"), "give it one by store.password_file"},
-		"a wrong password":   {reply("WRONGPASS invalid username-password pair or user is disabled."), "another password than Redis"},
-		"few rights":         {reply("NOPERM this user has no permissions to run the 'info' command"), "may not do all"},
-		"no cluster":         {reply("ERR This instance has cluster support disabled"), "begin store.url with redis://"},
-		"no sentinel":        {errors.Join(reply("ERR unknown command 'sentinel', with args beginning with: 'x'")), "it is not a sentinel"},
-		"nothing there":      {&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "is Redis running there"},
-		"hung up":            {io.EOF, "rediss://"},
-		"no answer":          {context.DeadlineExceeded, "rediss://"},
-		"no answer in time":  {&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, "rediss://"},
-		"TLS to one without": {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, "rediss://"},
+		"no password":          {reply("NOAUTH Authentication required."), "give it one by store.password_file"},
+		"no password, long":    {reply("ERR Protocol error: unauthenticated multibulk length"), "give it one by store.password_file"},
+		"a wrong password":     {reply("WRONGPASS invalid username-password pair or user is disabled."), "another password than Redis"},
+		"few rights":           {reply("NOPERM this user has no permissions to run the 'info' command"), "may not do all"},
+		"no cluster":           {reply("ERR This instance has cluster support disabled"), "begin store.url with redis://"},
+		"no sentinel":          {errors.Join(reply("ERR unknown command 'sentinel', with args beginning with: 'x'")), "it is not a sentinel"},
+		"nothing there":        {&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "is Redis running there"},
+		"hung up":              {io.EOF, "rediss://"},
+		"no answer":            {context.DeadlineExceeded, "rediss://"},
+		"no answer in time":    {&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, "rediss://"},
+		"an unknown authority": {&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, "by store.ca_file"},
+		"another name":         {&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}}, "as its certificate does"},
+		"TLS to one without":   {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, "rediss://"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			met := fmt.Errorf("store unavailable: redis: %w", test.err)
