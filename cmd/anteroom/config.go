@@ -15,7 +15,8 @@ func configCheckCommand() command {
 		args:    []string{"[FILE]"},
 		summary: "List everything that is wrong with a configuration",
 		help: `The file is given as an argument or by --config. The environment counts, as it does
-for the server, and secret files are read. The exit code is 2 if there are faults.`,
+for the server, and secret files are read. The exit code is 2 if there are faults.
+Notes tell of what is no fault, and yet hardly what anybody means.`,
 		define: func(p *program, flags *flag.FlagSet) action {
 			file := flags.String("config", "", "the configuration `FILE`")
 			return func(_ context.Context, args []string) error {
@@ -27,11 +28,19 @@ for the server, and secret files are read. The exit code is 2 if there are fault
 				case len(args) == 1:
 					*file = args[0]
 				}
-				if _, err := p.load(*file); err != nil {
+				settings, err := p.load(*file)
+				if err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(p.stdout, "%s: no faults found\n", *file)
-				return err
+				if _, err := fmt.Fprintf(p.stdout, "%s: no faults found\n", *file); err != nil {
+					return err
+				}
+				for _, advice := range settings.Advice() {
+					if _, err := fmt.Fprintf(p.stdout, "note: %s\n", advice); err != nil {
+						return err
+					}
+				}
+				return nil
 			}
 		},
 	}
