@@ -189,6 +189,39 @@ func TestANodeWithAForeignSecretChangesNothing(t *testing.T) {
 	}
 }
 
+// Nodes that were restarted with a new secret on top, as one server is, dealt places that
+// those before them could not read: "This link is not valid".
+func TestTheMasterSecretIsChangedNodeByNode(t *testing.T) {
+	one, two, _ := nodes(t)
+	older, newer := one.secrets[0], strings.Repeat("n", 32)
+	old := roaming(one, two)
+	places := map[*browser]page{old: old.login()}
+	for _, secrets := range [][]string{{older, newer}, {newer, older}} {
+		for _, n := range []*site{two, one} {
+			n.stop()
+			n.secrets = secrets
+			n.start()
+			// One that joins between two restarts is understood by both.
+			b := roaming(one, two)
+			places[b] = b.login()
+			for b, place := range places {
+				for range 2 {
+					b.waits(b.get(place.Request.URL.String()))
+				}
+			}
+		}
+	}
+	two.serveOne()
+	one.until("aware of the counter", func() bool {
+		var room struct{ Serving int64 }
+		one.manage(http.MethodGet, "/admin/api/rooms/sale", "", &room)
+		return room.Serving == 1
+	})
+	if got, status := old.redeem("shop", old.code(old.get(places[old].Request.URL.String()))); status != http.StatusOK || got.IDToken == "" {
+		t.Errorf("redeeming answers %d", status)
+	}
+}
+
 func TestANodeSpeaksTLSToAServerThatAnAuthorityOfItsOwnVouchesFor(t *testing.T) {
 	h := redistest.Loopback()
 	h.Authority = redistest.NewAuthority(t)
