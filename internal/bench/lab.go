@@ -67,14 +67,15 @@ func newLab(ctx context.Context, runs int, profiles string) (*lab, error) {
 	return l, nil
 }
 
-// measure takes the measures one after the other and says so on progress.
+// measure takes the measures one after the other and says so on progress. With an
+// error it returns what was measured before.
 func (l *lab) measure(ctx context.Context, chosen []measure, progress io.Writer) ([]line, error) {
 	var lines []line
 	for _, m := range chosen {
 		start := time.Now()
 		more, err := m.run(ctx, l)
 		if err != nil {
-			return nil, fmt.Errorf("measure %s: %w", m.name, err)
+			return lines, fmt.Errorf("measure %s: %w", m.name, err)
 		}
 		fmt.Fprintf(progress, "measured %s in %.0f s\n", m.name, time.Since(start).Seconds())
 		lines = append(lines, more...)

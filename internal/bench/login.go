@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -103,6 +104,8 @@ func (l *login) follow(response *http.Response) (*http.Request, error) {
 		return nil, err
 	case strings.HasPrefix(to.Path, "/wait"):
 		return l.browse(to.RequestURI())
+	case response.StatusCode == http.StatusOK:
+		return nil, errors.New("the waiting room shows a page instead of letting a browser in: on a busy machine its door holds back those who come at once")
 	case to.Query().Get("code") == "":
 		return nil, fmt.Errorf("the waiting room answers %s and sends a browser to %q instead of back with a code", response.Status, to)
 	}

@@ -140,10 +140,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	lines, err := lab.measure(ctx, chosen, stderr)
+	fmt.Fprint(stdout, table(lines))
 	if err := errors.Join(err, lab.close()); err != nil {
 		return err
 	}
-	fmt.Fprint(stdout, table(lines))
 	if *out != "" {
 		if err := writeReport(*out, *runs, lines); err != nil {
 			return err
