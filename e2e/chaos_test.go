@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ type trial struct {
 	way    *lossyWay // Between the nodes and a single Redis.
 	aside  *enclave
 	acks   int
-	guests int64 // How many came besides the crowd and the prober.
+	guests atomic.Int64 // How many places others hold than the crowd and the prober.
 
 	sent   time.Time // When the crowd was.
 	struck time.Time // When the calamity began.
@@ -173,10 +174,13 @@ func (c *calamity) judge(x *trial, report *crowdReport, text string) string {
 	if c.smooth && failed > 0 {
 		x.Errorf("%d of %d requests failed:\n%s", failed, all, text)
 	}
+	if refused, unsure := report.refused(); refused > unsure && !c.loses {
+		x.Errorf("%d good codes were refused, and only %d answers to one got lost:\n%s", refused, unsure, text)
+	}
 	twice := x.places()
 	left := "–" // After a reset some were told of the line before.
 	if x.fresh.IsZero() {
-		n := x.latest().Dealt - x.before - int64(len(x.probes.dealt)-twice)
+		n := x.latest().Dealt - x.before - int64(len(x.probes.dealt)-twice) - x.guests.Load()
 		if !c.duplicates { // Nobody has counted those of which a prober holds one and the crowd the other.
 			n -= report.Crowd.Queued
 			left = strconv.FormatInt(n, 10)
@@ -185,7 +189,7 @@ func (c *calamity) judge(x *trial, report *crowdReport, text string) string {
 			x.Errorf("%d more places were told of than positions dealt", -n)
 		}
 		// Whoever asked in vain may have been dealt one, and nobody else.
-		if most := failed + x.probes.failed.Load() + x.guests; n > most && !c.skips {
+		if most := failed + x.probes.failed.Load(); n > most && !c.skips {
 			x.Errorf("%d positions are nobody's, and %d requests failed", n, most)
 		}
 		x.early(n)

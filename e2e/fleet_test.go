@@ -204,6 +204,24 @@ func (r *crowdReport) errors() (failed, all int64) {
 	return failed, all
 }
 
+// refused returns how many codes were refused the first time that an answer to them
+// arrived, and how many times none arrived: then the code may have been redeemed.
+func (r *crowdReport) refused() (refused, unsure int64) {
+	for _, q := range r.Requests {
+		if q.Kind != "token" {
+			continue
+		}
+		for what, n := range q.Errors {
+			if what == strconv.Itoa(http.StatusBadRequest) {
+				refused += n
+			} else {
+				unsure += n
+			}
+		}
+	}
+	return refused, unsure
+}
+
 const (
 	// crowdFor is how long a crowd is watched, of which crowdOver is how long it arrives.
 	crowdFor  = 20 * time.Second

@@ -87,11 +87,12 @@ type guest struct {
 	// inside is true once a code was received: the session is acknowledged.
 	inside bool
 
-	sub, access, refresh string // What the last answered redemption gave.
-	redeemed             string // The code of it.
-	replayed             bool   // That code was presented again, which ends the tokens.
-	asked                int    // How often it had to press a button to go on.
-	unsure               bool   // A refresh wasn't answered, and must be tried again soon.
+	sub, access, refresh, id string // What the last answered redemption gave.
+
+	redeemed string // The code of it.
+	replayed bool   // That code was presented again, which ends the tokens.
+	asked    int    // How often it had to press a button to go on.
+	unsure   bool   // A refresh wasn't answered, and must be tried again soon.
 }
 
 // newGuest returns a guest who shares connections with others.
@@ -245,6 +246,7 @@ func (g *guest) token(form url.Values) error {
 	var got struct {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
+		ID      string `json:"id_token"`
 		Error   string `json:"error"`
 	}
 	err = json.Unmarshal([]byte(resp.body), &got)
@@ -254,7 +256,7 @@ func (g *guest) token(form url.Values) error {
 	case err != nil || resp.status != http.StatusOK || got.Access == "" || got.Refresh == "":
 		return fmt.Errorf("the guest at %d: %s answers %d: %s", g.position, form.Get("grant_type"), resp.status, resp.body)
 	}
-	g.access, g.refresh = got.Access, got.Refresh
+	g.access, g.refresh, g.id = got.Access, got.Refresh, got.ID
 	return nil
 }
 

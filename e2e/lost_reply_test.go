@@ -68,35 +68,43 @@ func loseReplies(x *trial) {
 // longLogin takes a place with a login that is too long for a URL, so that it is kept in
 // the store.
 func (x *trial) longLogin() error {
-	x.guests++
 	g := newGuest(x.Issuer, http.DefaultTransport)
 	q := url.Values{
 		"client_id": {"shop"}, "redirect_uri": {guestCallback}, "response_type": {"code"}, "scope": {"openid"},
 		"state": {strings.Repeat("s", 7000)},
 	}
 	if err := g.load(g.issuer + "/authorize?" + q.Encode()); err != nil {
+		x.probes.failed.Add(1)
 		return err
 	}
+	x.guests.Add(1)
 	return g.Look()
+}
+
+// visit waits in line and comes in.
+func (x *trial) visit() (*guest, error) {
+	g := newGuest(x.Issuer, http.DefaultTransport)
+	if err := g.Come(""); err != nil {
+		x.probes.failed.Add(1)
+		return nil, err
+	}
+	x.guests.Add(1)
+	for end := time.Now().Add(waitLimit); g.code == ""; time.Sleep(500 * time.Millisecond) {
+		if err := g.Look(); err != nil && !errors.Is(err, errLater) {
+			return nil, err
+		}
+		if time.Now().After(end) {
+			return nil, errors.New("the visitor's turn doesn't come")
+		}
+	}
+	return g, g.Redeem()
 }
 
 // confirmAndRevoke lets a visitor in, who is asked to log in again, presses the button,
 // and has the token revoked.
 func (x *trial) confirmAndRevoke() error {
-	x.guests++
-	g := newGuest(x.Issuer, http.DefaultTransport)
-	if err := g.Come(""); err != nil {
-		return err
-	}
-	for end := time.Now().Add(waitLimit); g.code == ""; time.Sleep(500 * time.Millisecond) {
-		if err := g.Look(); err != nil && !errors.Is(err, errLater) {
-			return err
-		}
-		if time.Now().After(end) {
-			return errors.New("the visitor's turn doesn't come")
-		}
-	}
-	if err := g.Redeem(); err != nil {
+	g, err := x.visit()
+	if err != nil {
 		return err
 	}
 	q := url.Values{
