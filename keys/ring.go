@@ -72,8 +72,9 @@ type Ring struct {
 	set   atomic.Pointer[keySet] // Nil until loaded.
 	ready chan struct{}          // Closed once set is there.
 
-	start  sync.Once
-	failed chan struct{} // Closed when the background load gave up; failure is set before.
+	start   sync.Once
+	stopped chan struct{} // Closed when the work in the background is over.
+	failed  chan struct{} // Closed when the background load gave up; failure is set before.
 	// failure is why the background load gave up. Read it after failed is closed.
 	failure error
 }
@@ -119,6 +120,7 @@ func New(options Options) (*Ring, error) {
 		now:     options.Now,
 		logger:  logger.With("purpose", options.Purpose),
 		ready:   make(chan struct{}),
+		stopped: make(chan struct{}),
 		failed:  make(chan struct{}),
 	}, nil
 }
@@ -131,6 +133,7 @@ func New(options Options) (*Ring, error) {
 func (r *Ring) Start(ctx context.Context) {
 	r.start.Do(func() {
 		go func() {
+			defer close(r.stopped)
 			if err := r.loadWithRetry(ctx); err != nil {
 				r.failure = err
 				close(r.failed)
@@ -140,6 +143,11 @@ func (r *Ring) Start(ctx context.Context) {
 		}()
 	})
 }
+
+// Stopped returns a channel that is closed once the work that [Ring.Start] began is
+// over, after which the ring leaves the vault alone: soon after the ctx of
+// Start has ended, or when loading gave up.
+func (r *Ring) Stopped() <-chan struct{} { return r.stopped }
 
 // loadWithRetry calls Load until it succeeds, cannot succeed, or ctx ends.
 func (r *Ring) loadWithRetry(ctx context.Context) error {

@@ -61,6 +61,10 @@ type Server struct {
 	// agreement is with the other nodes; nil if the store is this node's alone.
 	agreement *agreement
 
+	// running ends when the work in the background shall, which Stop waits for.
+	running    context.Context
+	background sync.WaitGroup
+
 	public, management             *http.Server
 	publicSocket, managementSocket net.Listener
 	departure                      departure
@@ -102,12 +106,6 @@ func (s *Server) setup(o Options) error {
 	if err != nil {
 		return err
 	}
-	watching, cancel := context.WithCancel(context.Background())
-	s.atStop("stop watching tokens", func(context.Context) error {
-		cancel()
-		return nil
-	})
-	go operators.watch(watching)
 	if s.store, err = openStore(o); err != nil {
 		return err
 	}
@@ -115,6 +113,8 @@ func (s *Server) setup(o Options) error {
 		s.store = o.AroundStore(s.store)
 	}
 	s.atStop("close the store", func(context.Context) error { return s.store.Close() })
+	s.keepRunning()
+	s.background.Go(func() { operators.watch(s.running) })
 	if s.engine, err = waitingroom.New(waitingroom.Options{
 		Store: s.store, Secrets: secrets, Rooms: rooms(c), Logger: s.log,
 	}); err != nil {
@@ -232,6 +232,27 @@ func (s *Server) listen(name, address string) (net.Listener, error) {
 	return socket, nil
 }
 
+// keepRunning opens the time for work in the background. What it does is over before
+// the store is closed, unless that takes longer than Stop may.
+func (s *Server) keepRunning() {
+	running, cancel := context.WithCancel(context.Background())
+	s.running = running
+	s.atStop("end the work in the background", func(ctx context.Context) error {
+		cancel()
+		over := make(chan struct{})
+		go func() {
+			s.background.Wait()
+			close(over)
+		}()
+		select {
+		case <-over:
+		case <-ctx.Done():
+			s.log.WarnContext(ctx, "the work in the background has not ended, and is left behind")
+		}
+		return nil
+	})
+}
+
 func (s *Server) atStop(name string, undo func(context.Context) error) {
 	s.cleanups = append(s.cleanups, cleanup{name, undo})
 }
@@ -260,35 +281,33 @@ func (s *Server) Start(ctx context.Context) error {
 		s.engine.Stop()
 		return nil
 	})
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s.atStop("stop the keys", func(context.Context) error {
-		cancel()
-		return nil
-	})
 	if known != nil {
-		go known.keep(running, func(err error) {
-			s.log.ErrorContext(running, "what this node knows is not written down; look after state_dir", "error", err)
+		s.background.Go(func() {
+			known.keep(s.running, func(err error) {
+				s.log.ErrorContext(s.running, "what this node knows is not written down; look after state_dir", "error", err)
+			})
 		})
 	}
 	if s.agreement != nil {
 		if err := s.agreement.announce(ctx); err != nil {
 			return fmt.Errorf("compare the configuration with other nodes': %w", err)
 		}
-		go s.agreement.watch(running)
+		s.background.Go(func() { s.agreement.watch(s.running) })
 	}
-	s.ring.Start(running)
-	go s.paceEntries(running)
+	s.ring.Start(s.running)
+	s.background.Go(func() { <-s.ring.Stopped() })
+	s.background.Go(func() { s.paceEntries(s.running) })
 	for _, side := range []struct {
 		name   string
 		server *http.Server
 		socket net.Listener
 	}{{"management", s.management, s.managementSocket}, {"public", s.public, s.publicSocket}} {
 		s.atStop("stop serving the "+side.name+" side", side.server.Shutdown)
-		go func() {
+		s.background.Go(func() {
 			if err := serve(side.server, side.socket); !errors.Is(err, http.ErrServerClosed) && !s.departure.begun.Load() {
-				s.log.ErrorContext(running, "a listener failed; restart the server", "side", side.name, "error", err)
+				s.log.ErrorContext(s.running, "a listener failed; restart the server", "side", side.name, "error", err)
 			}
-		}()
+		})
 	}
 	if s.shared() {
 		s.atStop("leave visitors to other nodes", func(ctx context.Context) error {
@@ -326,8 +345,8 @@ func (s *Server) paceEntries(ctx context.Context) {
 	s.engine.PaceEntries(float64(runtime.GOMAXPROCS(0)) / each / 2)
 }
 
-// Stop ends the server: no new connections, requests in flight finish, the
-// store is closed. It takes at most nine seconds, or until ctx ends. Only the
+// Stop ends the server: no new connections, requests in flight finish, the work in
+// the background ends, the store is closed. It takes at most nine seconds, or until ctx ends. Only the
 // first call has an effect.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stop.Do(func() {

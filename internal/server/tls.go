@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -18,11 +17,6 @@ const strictTransport = "max-age=31536000"
 // certificates opens the certificates of the sides that have one, by the side's
 // name, and keeps them up to date until the server stops.
 func (s *Server) certificates() (map[string]*certificate.Pair, error) {
-	watching, cancel := context.WithCancel(context.Background())
-	s.atStop("stop watching certificates", func(context.Context) error {
-		cancel()
-		return nil
-	})
 	pairs := make(map[string]*certificate.Pair)
 	for name, t := range map[string]config.TLS{"public": s.config.TLS, "management": s.config.Management.TLS} {
 		if !t.Enabled() {
@@ -36,7 +30,7 @@ func (s *Server) certificates() (map[string]*certificate.Pair, error) {
 			return nil, fmt.Errorf("listen for the %s side: %w", name, err)
 		}
 		if t.CertFile != "" || t.KeyFile != "" {
-			go pair.Watch(watching)
+			s.background.Go(func() { pair.Watch(s.running) })
 		}
 		pairs[name] = pair
 	}
