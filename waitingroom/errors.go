@@ -52,8 +52,8 @@ var (
 	ErrSpent = errors.New("place is spent")
 	// ErrHeld says that another browser holds the session of this place.
 	ErrHeld = errors.New("place is held by another browser")
-	// ErrSentRound says that a visitor has been sent to start the login afresh
-	// [MaxRounds] times and no code was redeemed; once more would be a loop.
+	// ErrSentRound says that a visitor has been sent to start the login at a client
+	// afresh [MaxRounds] times and it redeemed no code; once more would be a loop.
 	ErrSentRound = errors.New("sent to start the login afresh too often")
 	// ErrNoSession says that no live session, grant or code answers to the
 	// name that was given.

@@ -10,6 +10,8 @@ import "time"
 type Reservation struct {
 	// Op names this call, so that repeating it counts once.
 	Op OpID
+	// Client is whose login it is. Each client's are counted by themselves.
+	Client string
 	// Login names the login that came too late, and Received is when it came in, in
 	// whole seconds.
 	Login    [16]byte
@@ -26,16 +28,18 @@ func (s Settings) Reservation() time.Duration {
 	return min(s.PositionTTL, s.SessionTTL)
 }
 
-// MaxRounds is how often a visitor is sent to start the login afresh before a
-// code is redeemed. Logins that stood side by side, as in the tabs of a browser,
+// MaxRounds is how often a visitor is sent to start the login at one client afresh
+// before that redeems a code. Logins that stood side by side, as in the tabs of a browser,
 // are sent round once each and count as one.
 const MaxRounds = 2
 
 // A Round is one time that a visitor was sent to start a login afresh.
 type Round struct {
-	// Op is that of the [Reservation], Login the login that came too late.
-	Op    OpID
-	Login [16]byte
+	// Op is that of the [Reservation], Client and Login are whose login came too late,
+	// and which.
+	Op     OpID
+	Client string
+	Login  [16]byte
 	// At is when the visitor was sent.
 	At time.Time
 	// Counts is true unless another login that stood beside this one counts

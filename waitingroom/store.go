@@ -169,7 +169,7 @@ type Session struct {
 	// Expires is when the reservation lapses.
 	Reserved bool
 	// Rounds are the times that the visitor was sent to start a login afresh, and
-	// no code has been redeemed since; oldest first.
+	// its client has redeemed no code since; oldest first.
 	Rounds []Round
 	// Grants are the logins within the session, at most [MaxGrants] for each
 	// client.

@@ -73,7 +73,9 @@ func (l login) Client() string          { return l.request.Client() }
 func (l login) Late(now time.Time) bool { return l.request.Late(now) }
 
 func (l login) Reservation() *waitingroom.Reservation {
-	return &waitingroom.Reservation{Op: waitingroom.NewOpID(), Login: l.request.ID(), Received: l.request.Received()}
+	return &waitingroom.Reservation{
+		Op: waitingroom.NewOpID(), Client: l.request.Client(), Login: l.request.ID(), Received: l.request.Received(),
+	}
 }
 
 func (l login) CanStartAfresh() bool { return l.request.CanStartAfresh() }

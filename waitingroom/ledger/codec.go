@@ -12,10 +12,12 @@ import (
 var errRow = errors.New("no such row, or not one of this version")
 
 // The first byte of each row, so that a later form can be told apart. Most
-// sessions have no rounds, and need none of what tells of them.
+// sessions have no rounds, and need none of what tells of them. An earlier form of
+// those that do didn't say whose the rounds are.
 const (
 	sessionVersion     = 1
-	sentSessionVersion = 2
+	earlierSentVersion = 2
+	sentSessionVersion = 3
 	codeVersion        = 1
 )
 
@@ -65,17 +67,21 @@ func appendRounds(b []byte, rounds []waitingroom.Round) []byte {
 		b = append(b, r.Login[:]...)
 		b = appendTime(b, r.At)
 		b = appendBool(b, r.Counts)
+		b = appendBytes(b, []byte(r.Client))
 	}
 	return b
 }
 
-func (r *reader) rounds() []waitingroom.Round {
+func (r *reader) rounds(version byte) []waitingroom.Round {
 	var rounds []waitingroom.Round
 	for n := r.uvarint(); n > 0 && !r.failed; n-- {
 		var round waitingroom.Round
 		copy(round.Op[:], r.take(16))
 		copy(round.Login[:], r.take(16))
 		round.At, round.Counts = r.time(), r.byte() == 1
+		if version != earlierSentVersion {
+			round.Client = string(r.bytes())
+		}
 		rounds = append(rounds, round)
 	}
 	return rounds
@@ -84,14 +90,14 @@ func (r *reader) rounds() []waitingroom.Round {
 func decodeSession(row []byte) (waitingroom.Session, error) {
 	r := reader{rest: row}
 	version := r.byte()
-	if version != sessionVersion && version != sentSessionVersion {
+	if version < sessionVersion || version > sentSessionVersion {
 		return waitingroom.Session{}, errRow
 	}
 	s := waitingroom.Session{Status: waitingroom.Status(int8(r.byte())), Position: int64(r.uvarint())}
 	copy(s.Holder[:], r.take(32))
 	s.Admitted, s.AuthTime, s.Expires, s.Holds = r.time(), r.time(), r.time(), r.time()
-	if version == sentSessionVersion {
-		s.Reserved, s.Rounds = r.byte() == 1, r.rounds()
+	if version != sessionVersion {
+		s.Reserved, s.Rounds = r.byte() == 1, r.rounds(version)
 	}
 	for n := r.uvarint(); n > 0 && !r.failed; n-- {
 		s.Grants = append(s.Grants, waitingroom.Grant{

@@ -29,7 +29,7 @@ func someSession() waitingroom.Session {
 func sentSession() waitingroom.Session {
 	s := someSession()
 	s.Reserved = true
-	s.Rounds = []waitingroom.Round{{Op: waitingroom.OpID{1}, Login: [16]byte{2}, At: noon, Counts: true}, {}}
+	s.Rounds = []waitingroom.Round{{Op: waitingroom.OpID{1}, Client: "shop", Login: [16]byte{2}, At: noon, Counts: true}, {}}
 	return s
 }
 
@@ -65,8 +65,20 @@ func TestASessionWithoutRoundsHasTheRowOfTheFirstVersion(t *testing.T) {
 	if row := ledger.EncodeSession(someSession()); row[0] != 1 {
 		t.Errorf("version %d", row[0])
 	}
-	if row := ledger.EncodeSession(sentSession()); row[0] != 2 {
+	if row := ledger.EncodeSession(sentSession()); row[0] != 3 {
 		t.Errorf("version %d with rounds", row[0])
+	}
+}
+
+// The second version was the same, but for whose the rounds are.
+func TestARowOfTheSecondVersionIsReadOn(t *testing.T) {
+	want := waitingroom.Session{Reserved: true, Rounds: []waitingroom.Round{{Op: waitingroom.OpID{1}, Login: [16]byte{2}, At: noon, Counts: true}}}
+	row := ledger.EncodeSession(want)
+	row = row[:len(row)-1] // The empty name of the client, before the empty list of grants.
+	row[0] = 2
+	got, err := ledger.DecodeSession(row)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 

@@ -284,7 +284,7 @@ func (l *Ledger) TakeCode(t waitingroom.TakeCode) (waitingroom.Taken, error) {
 	l.rows.Remind(c.expires.Add(takenLife), key)
 	g := waitingroom.Grant{ID: grant, Client: c.Client, AuthTime: c.authTime, Redeemed: l.Time(), Rotated: l.Time()}
 	s.Grants = append(room(s.Grants, c.Client), g)
-	s.Rounds = nil // The way round led in.
+	s.Rounds = ledIn(s.Rounds, c.Client)
 	l.putSession(s)
 	return waitingroom.Taken{Session: s, Grant: g, Payload: c.Payload}, nil
 }

@@ -150,7 +150,7 @@ func (f *fields) round() waitingroom.Round {
 	var r waitingroom.Round
 	copy(r.Op[:], in.text())
 	copy(r.Login[:], in.text())
-	r.At, r.Counts = in.time(), in.bool()
+	r.At, r.Counts, r.Client = in.time(), in.bool(), in.text()
 	f.failed = f.failed || in.failed
 	return r
 }

@@ -17,7 +17,7 @@ func (s *Store) Claim(ctx context.Context, room string, claim waitingroom.Claim)
 	}
 	if r := claim.Reserve; r != nil {
 		hash = [32]byte{}
-		args = append(args[:5:5], r.Op[:], r.Login[:], millis(r.Received))
+		args = append(args[:5:5], r.Op[:], r.Client, r.Login[:], millis(r.Received))
 	}
 	in, c, err := s.call(ctx, room, verb{script: s.scripts.claim, kind: changes, code: hash, args: args})
 	if err != nil {

@@ -53,7 +53,7 @@ func (m *machine) reservation(p place) *waitingroom.Reservation {
 	m.holds(err)
 	age := rapid.SampledFrom([]time.Duration{0, time.Second, time.Hour}).Draw(m.T, "age")
 	r := &waitingroom.Reservation{
-		Op: m.newOp(), Login: [16]byte{rapid.Byte().Draw(m.T, "login") % 4}, Received: c.Now.Add(-age).Truncate(time.Second),
+		Op: m.newOp(), Client: rapid.SampledFrom([]string{"shop", "blog"}).Draw(m.T, "client"), Login: [16]byte{rapid.Byte().Draw(m.T, "login") % 4}, Received: c.Now.Add(-age).Truncate(time.Second),
 	}
 	m.reserved = append(m.reserved, r)
 	return r

@@ -18,6 +18,7 @@ func reservationTests() []test {
 		{"a turn that can't be claimed can't be reserved", reservationRefusals},
 		{"a visitor is sent round twice, and again once a code was redeemed", sentRoundTwice},
 		{"a login that comes back within the second is one of the loop", sentRoundWithinASecond},
+		{"each client's rounds are counted by themselves", sentRoundByTwoClients},
 		{"a reservation on a visit only counts", reservationOnAVisit},
 		{"logins side by side are sent round once each and count as one", sentRoundSideBySide},
 		{"what a visitor is sent round with is bounded", roundsAreBounded},
@@ -28,7 +29,7 @@ func reservationTests() []test {
 // age ago.
 func (s *site) sent(n int, age time.Duration) *waitingroom.Reservation {
 	return &waitingroom.Reservation{
-		Op: s.op(), Login: codeOf(n, "shop").Login, Received: s.counters().Now.Add(-age).Truncate(time.Second),
+		Op: s.op(), Client: "shop", Login: codeOf(n, "shop").Login, Received: s.counters().Now.Add(-age).Truncate(time.Second),
 	}
 }
 
@@ -62,7 +63,7 @@ func reservationBecomesVisit(s *site) {
 	want := waitingroom.Session{
 		ID: s.ticket(2).ID, Position: 2, Holder: holder(1), Reserved: true,
 		Admitted: c.Now, AuthTime: c.Now.Truncate(time.Second), Expires: c.Now.Add(positionTTL),
-		Rounds: []waitingroom.Round{{Op: r.Op, Login: r.Login, At: c.Now, Counts: true}},
+		Rounds: []waitingroom.Round{{Op: r.Op, Client: "shop", Login: r.Login, At: c.Now, Counts: true}},
 	}
 	s.same("session", session, want)
 	s.same("standing", s.lookup(2), waitingroom.Standing{State: waitingroom.StateActive, Session: want})
@@ -239,6 +240,29 @@ func sentRoundWithinASecond(s *site) {
 	s.reserve(1, round(1))
 	s.reserve(1, round(2))
 	s.reserveRefused(1, round(3), waitingroom.ErrSentRound)
+}
+
+// sentRoundByTwoClients stops a client that has no way to start a login afresh, and
+// whose page is reloaded, from using up the rounds of another of the same room.
+func sentRoundByTwoClients(s *site) {
+	s.join(1)
+	s.serve(1)
+	round := func(client string, n int) *waitingroom.Reservation {
+		s.Tick(10 * time.Second)
+		r := s.sent(n, 0)
+		r.Client = client
+		return r
+	}
+	s.reserve(1, round("shop", 1))
+	s.reserve(1, round("shop", 2))
+	s.reserveRefused(1, round("shop", 3), waitingroom.ErrSentRound)
+	s.reserve(1, round("blog", 4))
+	s.reserve(1, round("blog", 5))
+	s.reserveRefused(1, round("blog", 6), waitingroom.ErrSentRound)
+
+	s.login(1, "blog", 7)
+	s.reserve(1, round("blog", 8))
+	s.reserveRefused(1, round("shop", 9), waitingroom.ErrSentRound)
 }
 
 func reservationOnAVisit(s *site) {

@@ -2,7 +2,7 @@
 -- code hash, login, client, binding, payload and life. 
 local id, generation, position, holder, take = A[1], tonumber(A[2]), tonumber(A[3]), A[4], A[5] == '1'
 
-local reserves, codes = #A == 8, #A == 11
+local reserves, codes = #A == 9, #A == 11
 
 local function admit()
   if position > r.dealt then
@@ -65,29 +65,32 @@ end
 
 -- round notes that the visitor is sent to start a login afresh, or returns an
 -- error's name if that is the next turn of a loop.
-local function round(op, login, received)
-  local counted, again, last = 0, false, nil
+local function round(op, client, login, received)
+  local kept, counted, again, last = 0, 0, false, nil
   for _, was_sent in ipairs(s.rounds) do
     if was_sent[1] == op then
       return nil -- A repeated call.
     end
-    again = again or was_sent[2] == login
-    if was_sent[4] == 1 then
-      counted, last = counted + 1, was_sent[3]
+    if was_sent[5] == client then
+      kept = kept + 1
+      again = again or was_sent[2] == login
+      if was_sent[4] == 1 then
+        counted, last = counted + 1, was_sent[3]
+      end
     end
   end
   -- A login that had come in before the last round didn't come of it: it is that
   -- of another tab. When it came in is known to the second.
-  local counts = again or not last or received >= last - last % 1000 or #s.rounds >= KEPT_ROUNDS
+  local counts = again or not last or received >= last - last % 1000 or kept >= KEPT_ROUNDS
   if counts and counted >= MAX_ROUNDS then
     return 'sentround'
   end
-  s.rounds[#s.rounds + 1] = { op, login, r.now, counts and 1 or 0 }
+  s.rounds[#s.rounds + 1] = { op, login, r.now, counts and 1 or 0, client }
   put(s)
 end
 
 if reserves then
-  return done(round(A[6], A[7], tonumber(A[8])), told(s))
+  return done(round(A[6], A[7], A[8], tonumber(A[9])), told(s))
 end
 if codes then
   if s.reserved == 1 then

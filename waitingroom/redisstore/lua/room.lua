@@ -353,7 +353,7 @@ local function grants(s)
 end
 
 -- put stores a session. Storing what is there already is no change. Most have no
--- rounds (op, login, at, counts), and need none of what tells of them.
+-- rounds (op, login, at, counts, client), and need none of what tells of them.
 local function put(s)
   local f = { 1, s.status, s.position, s.holder, s.admitted, s.auth, s.expires, s.holds, grants(s) }
   if s.reserved == 1 or #s.rounds > 0 then

@@ -53,6 +53,12 @@ if held >= MAX_GRANTS then
   table.remove(s.grants, ended or oldest)
 end
 s.grants[#s.grants + 1] = { id = name, client = client, auth = auth, redeemed = r.now, number = 0, rotated = r.now, ended = 0 }
-s.rounds = {} -- The way round led in.
+local rounds = {}
+for _, round in ipairs(s.rounds) do
+  if round[5] ~= client then -- Its own way round led in.
+    rounds[#rounds + 1] = round
+  end
+end
+s.rounds = rounds
 put(s)
 return done('', told(s), #s.grants, payload)
