@@ -29,7 +29,8 @@ type jumper struct {
 	*browser
 	page     page
 	position int64
-	due      time.Time     // When the door lets it in.
+	earliest time.Time     // When the door lets it in, had the answer come as soon as it was asked for.
+	due      time.Time     // When the door lets it in at the latest.
 	entered  time.Time     // When its code came.
 	token    time.Duration // How long the token endpoint took.
 }
@@ -99,8 +100,9 @@ func TestACounterThatJumpsLetsTheWholeCrowdInInOrder(t *testing.T) {
 	}
 	check("poll", crowd(all, (*jumper).ask))
 	for i, j := range all[1:] {
-		if j.due.Before(all[i].due.Add(-300 * time.Millisecond)) {
-			t.Errorf("the door lets position %d in %v before %d", j.position, all[i].due.Sub(j.due), all[i].position)
+		// On a busy machine an answer says less of when it was given.
+		if j.due.Before(all[i].earliest.Add(-300 * time.Millisecond)) {
+			t.Errorf("the door lets position %d in %v before %d", j.position, all[i].earliest.Sub(j.due), all[i].position)
 		}
 	}
 	slices.SortFunc(all, func(a, b *jumper) int { return a.due.Compare(b.due) })
@@ -136,12 +138,14 @@ func (j *jumper) come() error {
 // ask polls until the counter has come, and notes when to enter.
 func (j *jumper) ask() error {
 	for range 100 {
+		asked := time.Now()
 		at := j.poll(j.page)
 		if at.status != http.StatusOK || at.Position != j.position {
 			return fmt.Errorf("position %d polls and gets %+v", j.position, at)
 		}
 		if at.State == "served" {
-			j.due = time.Now().Add(time.Duration(at.EnterAfter) * time.Millisecond)
+			after := time.Duration(at.EnterAfter) * time.Millisecond
+			j.earliest, j.due = asked.Add(after), time.Now().Add(after)
 			return nil
 		}
 		time.Sleep(10 * time.Millisecond) // The snapshot is at most 250 ms old.
