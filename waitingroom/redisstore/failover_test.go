@@ -30,6 +30,7 @@ func TestAFailoverOfAClustersMaster(t *testing.T) {
 		{"loses nothing with acks", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			servers := redistest.StartCluster(t)
 			url := clusterURL("redis", servers)
 			n := dial(t, url, redisstore.Options{Acks: test.acks})
@@ -133,5 +134,6 @@ func failoverBySentinels(t *testing.T, h redistest.Host) {
 }
 
 func TestAFailoverBySentinelsOfValkey(t *testing.T) {
+	t.Parallel()
 	failoverBySentinels(t, redistest.Valkey(t))
 }

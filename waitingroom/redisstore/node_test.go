@@ -15,8 +15,9 @@ import (
 
 const room = "sale"
 
-// patience is longer than anything takes on a machine that is very busy.
-const patience = time.Minute
+// patience is longer than anything takes on a machine that is very busy. Sentinels that
+// get no turn for two seconds do nothing for thirty.
+const patience = 2 * time.Minute
 
 // node is a node of an installation, as far as the store sees it.
 type node struct {
