@@ -104,7 +104,9 @@ if codes then
     local expires = r.now + life
     -- request ID, login, binding, client, payload, auth_time, expires, taken by
     local row = cmsgpack.pack({ 1, id, A[7], A[9], A[8], A[10], s.auth, expires, '' })
-    redis.call('SET', CODE, row, 'PX', life)
+    -- The row says when it ends. Redis takes it away a minute later, since its clock
+    -- isn't quite the room's.
+    redis.call('SET', CODE, row, 'PX', life + 60000)
     remind(expires + 1, 'c', A[6])
     changed()
   end

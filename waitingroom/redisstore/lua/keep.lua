@@ -11,6 +11,7 @@ if life == 0 then
   redis.call('PERSIST', KEYS[1])
 else
   redis.call('HSET', KEYS[1], 'v', value, 'until', now + life)
-  redis.call('PEXPIRE', KEYS[1], life)
+  -- Redis takes it away a minute later, since its clock isn't always the one above.
+  redis.call('PEXPIRE', KEYS[1], life + 60000)
 end
 return value
