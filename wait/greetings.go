@@ -120,14 +120,14 @@ func (g *greetings) returned(from Whence) (tabs bool) {
 	return tabs
 }
 
-// rest waits until the cookies have settled, or for so long that they should have. If
-// too many wait already it reports false, at once.
-func (g *greetings) rest(ctx context.Context, from Whence) bool {
+// rest keeps a tab until the cookies have settled, or for so long that they should
+// have. If too many wait already it reports false, at once.
+func (g *greetings) rest(ctx context.Context, settled func() bool) bool {
 	defer g.resting.Add(-1)
 	if g.resting.Add(1) > maxResting {
 		return false
 	}
-	for end, settled := time.Now().Add(settleMost), false; !settled && time.Now().Before(end); settled = g.settled(from) {
+	for end, over := time.Now().Add(settleMost), false; !over && time.Now().Before(end); over = settled() {
 		select {
 		case <-time.After(settleStep):
 		case <-ctx.Done():

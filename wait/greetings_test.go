@@ -64,22 +64,23 @@ func TestTabsThatAreClosedAreForgotten(t *testing.T) {
 func TestOnlySoManyTabsRestAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, here := newGreetings(), Whence{1}
+		settled := func() bool { return g.settled(here) }
 		for n := range maxResting {
 			from := Whence{1, byte(n), 7: byte(n)}
 			g.note(from)
 			g.note(from)
-			go g.rest(t.Context(), from)
+			go g.rest(t.Context(), func() bool { return g.settled(from) })
 		}
 		synctest.Wait()
 		g.note(here)
 		g.note(here)
 		began := time.Now()
-		if g.rest(t.Context(), here) || time.Since(began) > 0 {
+		if g.rest(t.Context(), settled) || time.Since(began) > 0 {
 			t.Errorf("one tab more rests, for %v", time.Since(began))
 		}
 		time.Sleep(settleMost)
 		synctest.Wait()
-		if !g.rest(t.Context(), here) {
+		if !g.rest(t.Context(), settled) {
 			t.Error("nobody rests any more")
 		}
 	})

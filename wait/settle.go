@@ -95,13 +95,27 @@ func (h *Handler) settles(v *visit, placed bool) bool {
 		return false
 	}
 	// Whoever holds a place has nothing to wait for, but others wait for its return.
-	if tabs := h.greetings.returned(from); !tabs || placed {
-		return false
-	}
-	if !h.greetings.rest(v.r.Context(), from) {
+	tabs := h.greetings.returned(from)
+	if placed || !h.rests(v, from, tabs) {
 		return false
 	}
 	//nolint:gosec // To our own path; what comes from outside is escaped.
 	http.Redirect(v.w, v.r, h.self(v.r)+"&"+settledParam+"=1", http.StatusSeeOther)
 	return true
+}
+
+// rests keeps a new browser that is about to join until its cookies have settled, and
+// reports whether it did. Tabs says whether it seems to be one of several tabs, of
+// those that came to this node. Where other nodes serve the room, too, the store says
+// who came first, on whichever of them. That one joins at once, and the others wait
+// until its place has reached the browser.
+func (h *Handler) rests(v *visit, from Whence, tabs bool) bool {
+	came := time.Now()
+	switch n := v.room.Newcomers(v.r.Context(), from, besides); {
+	case n == 0:
+		return tabs && h.greetings.rest(v.r.Context(), func() bool { return h.greetings.settled(from) })
+	case n == 1 || n > maxTabs:
+		return false
+	}
+	return h.greetings.rest(v.r.Context(), func() bool { return time.Since(came) >= quiet })
 }

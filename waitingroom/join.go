@@ -17,6 +17,9 @@ const (
 	deadlineFor = time.Second / 2
 	// sameBrowser is how long a second join of a browser gets the first's place.
 	sameBrowser = time.Minute
+	// countTimeout bounds how long a newcomer waits to be counted, before joining
+	// uncounted.
+	countTimeout = 500 * time.Millisecond
 	// rememberedBrowsers bounds the memory of that.
 	rememberedBrowsers = 1 << 17
 )
@@ -143,6 +146,22 @@ func (r *Room) joinShared(ctx context.Context, j Join) (Ticket, error) {
 		return other, nil
 	}
 	return t, nil
+}
+
+// Newcomers counts a browser that is about to join, and returns how many came from
+// there on all nodes that serve the room, each within apart of the one before and this
+// one included. It returns 0 if there are no other nodes, or nobody can say.
+func (r *Room) Newcomers(ctx context.Context, from [8]byte, apart time.Duration) int {
+	if r.engine.shared == nil {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	n, err := r.engine.shared.Newcomers(ctx, r.config.ID, from, apart)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // over reports whether a finished join's place is of no more use.

@@ -72,6 +72,10 @@ func (s *common) Remember(_ context.Context, _ string, _ int64, _ [16]byte, deal
 	return dealt, nil
 }
 
+func (s *common) Newcomers(context.Context, string, [8]byte, time.Duration) (int, error) {
+	return 1, nil
+}
+
 func (s *common) Nodes(string) int { return 1 }
 
 func (s *common) Check(context.Context) error { return nil }

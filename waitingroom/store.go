@@ -417,6 +417,9 @@ type Shared interface {
 	// and returns the one that holds: another node may have dealt the browser one
 	// at the same time. A place that is dead holds no more.
 	Remember(ctx context.Context, room string, generation int64, browser [16]byte, dealt, dead RequestID, life time.Duration) (RequestID, error)
+	// Newcomers counts one more that came to a room from somewhere, and returns how many
+	// have, each within apart of the one before.
+	Newcomers(ctx context.Context, room string, from [8]byte, apart time.Duration) (int, error)
 	// Nodes returns how many nodes were serving a room when its counters were last
 	// asked for, this one included, or 0 if they never were.
 	Nodes(room string) int

@@ -94,6 +94,30 @@ func TestTabsThatComeToDifferentNodesTakeOnePlace(t *testing.T) {
 	wg.Wait()
 }
 
+// The tabs of a new browser are given a cookie each, by nodes that don't see each
+// other's. Once all answers are there, every tab shows the browser's one place, at the
+// latest when it is loaded again.
+func TestFiftyTabsOfANewBrowserComeToOnePlaceOnTwoNodes(t *testing.T) {
+	one, two, _ := nodes(t)
+	b := roaming(one, two)
+	var pages [tabs]page
+	atOnce(func(tab int) { pages[tab] = b.login() })
+	t.Logf("%d places were dealt", one.dealt())
+	place := b.waits(b.login()).Position
+	for tab, p := range pages {
+		if p.StatusCode == http.StatusBadRequest {
+			p = b.login() // By the link of the page that says so.
+		}
+		at := b.waits(p)
+		if at.State == "unknown" {
+			at = b.waits(b.reload(p)) // As the page's script does.
+		}
+		if at.State != "waiting" || at.Position != place {
+			t.Errorf("tab %d stands at %+v, want position %d", tab, at, place)
+		}
+	}
+}
+
 // I5: the line goes on after the store has lost everything.
 func TestAFlushedStoreKeepsTheLine(t *testing.T) {
 	one, two, redis := nodes(t)

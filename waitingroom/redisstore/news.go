@@ -23,6 +23,16 @@ func (s *Store) Remember(ctx context.Context, room string, generation int64, bro
 	return held, nil
 }
 
+// Newcomers implements [waitingroom.Shared].
+func (s *Store) Newcomers(ctx context.Context, room string, from [8]byte, apart time.Duration) (int, error) {
+	key := "{" + room + "}:w:" + string(from[:])
+	n, err := s.scripts.newcomers.Run(ctx, s.client, []string{key}, apart.Milliseconds()).Int()
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	return n, nil
+}
+
 // Watch implements [waitingroom.Shared]: a script publishes the counters whenever
 // it moved the serving counter, reset the room or settled it.
 func (s *Store) Watch(ctx context.Context, room string, news func(waitingroom.Counters)) {

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/anteroom-dev/anteroom/internal/redistest"
 	"github.com/anteroom-dev/anteroom/waitingroom/redisstore"
@@ -42,5 +43,30 @@ func TestANodeCountsThoseWhoServeTheRoom(t *testing.T) {
 	look(one)
 	if got := one.Nodes("sale"); got != 1 {
 		t.Errorf("when the other has gone a node knows of %d", got)
+	}
+}
+
+func TestNewcomersAreCountedAcrossNodes(t *testing.T) {
+	server := redistest.Start(t)
+	a, b := join(t, server, rules()), join(t, server, rules())
+	here, there := [8]byte{1}, [8]byte{2}
+	for i, step := range []struct {
+		at   *node
+		room string
+		from [8]byte
+		want int
+	}{
+		{a, room, here, 1}, {b, room, here, 2}, {a, room, here, 3}, {b, room, there, 1}, {b, "other", here, 1}, {b, room, here, 4},
+	} {
+		if n, err := step.at.Newcomers(t.Context(), step.room, step.from, time.Minute); err != nil || n != step.want {
+			t.Errorf("newcomer %d is the %dth, %v, want %d", i, n, err, step.want)
+		}
+	}
+	// They are forgotten when none has come for a while.
+	for n, end := 0, time.Now().Add(20*time.Second); n != 1; {
+		var err error
+		if n, err = a.Newcomers(t.Context(), room, here, time.Millisecond); err != nil || time.Now().After(end) {
+			t.Fatalf("still the %dth, %v", n, err)
+		}
 	}
 }

@@ -18,7 +18,7 @@ var lua embed.FS
 type scripts struct {
 	counters, settle, advance, serve, reset, configure, lease, sweep *redis.Script
 	claim, lookup, extend, end, takeCode, rotate, revoke             *redis.Script
-	keep, kept, swap, remember, may                                  *redis.Script
+	keep, kept, swap, remember, newcomers, may                       *redis.Script
 }
 
 func loadScripts() (_ *scripts, err error) {
@@ -53,6 +53,7 @@ func loadScripts() (_ *scripts, err error) {
 		{&s.kept, "kept", vault},
 		{&s.swap, "swap", vault},
 		{&s.remember, "remember", ""},
+		{&s.newcomers, "newcomers", ""},
 		{&s.may, "may", ""},
 	} {
 		*verb.script = redis.NewScript(verb.before + text(verb.name))
