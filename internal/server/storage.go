@@ -23,7 +23,9 @@ func openStore(o Options) (waitingroom.Store, error) {
 	at := o.Config.Store
 	switch {
 	case redisurl.Is(at.URL):
-		return redisstore.Open(at.URL, redisstore.Options{Password: at.Password.Reveal(), Acks: at.Acks, Authorities: at.Authorities})
+		return redisstore.Open(at.URL, redisstore.Options{
+			Password: at.Password.Reveal(), Acks: at.Acks, Authorities: at.Authorities, Logger: o.Logger,
+		})
 	case at.Path == "":
 		return memstore.New(o.Now), nil
 	}

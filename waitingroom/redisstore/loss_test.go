@@ -1,6 +1,9 @@
 package redisstore_test
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +101,33 @@ func TestNodesThatLostTheirMemoryWithTheStoreCostAJumpAndNoPosition(t *testing.T
 				t.Errorf("the counter is %d, want 4", c.Serving)
 			}
 		})
+	}
+}
+
+// Without a word of it an operator who looks at the counters after a restart of Redis
+// finds 64 positions that nobody asked for.
+func TestALossIsToldOnce(t *testing.T) {
+	server := redistest.Start(t)
+	var told bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&told, nil))
+	var nodes []*node
+	for range 2 {
+		store, err := redisstore.New(server.Client(), redisstore.Options{Logger: logger})
+		nodes = append(nodes, newNode(t, store, err).configured(lasting()))
+	}
+	a, b := nodes[0], nodes[1]
+	a.deal(10)
+	meet(a, b)
+	if told.Len() > 0 {
+		t.Errorf("before anything was lost the log has\n%s", &told)
+	}
+	server.Do("FLUSHALL")
+	a.SetWindow(0) // And b is gone.
+	a.deal(1)
+	a.deal(1)
+	b.counters()
+	if text := told.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "room=sale dealt=74 serving=0 skipped=64 may_log_in_again=true") {
+		t.Errorf("the log has\n%s", text)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -45,6 +46,8 @@ type Options struct {
 	// Authorities are whom to believe what certificates say, with a URL of rediss; if
 	// nil, the system's.
 	Authorities *x509.CertPool
+	// Logger is told when a room was settled after a loss; nil for nobody.
+	Logger *slog.Logger
 }
 
 // Open returns a store over the server, the master behind sentinels, or the

@@ -127,8 +127,14 @@ func (r *room) report(evidence waitingroom.Floors, node waitingroom.OpID, window
 func (s *Store) settle(ctx context.Context, r *room, evidence waitingroom.Floors) error {
 	for {
 		generation, args := r.report(evidence, s.node, s.window)
-		_, _, err := s.run(ctx, r, verb{script: s.scripts.settle, kind: settles, args: args}, generation)
+		in, c, err := s.run(ctx, r, verb{script: s.scripts.settle, kind: settles, args: args}, generation)
 		switch {
+		case err == nil && len(in.values) > 0:
+			// This node's report was the last that was waited for, so it is the one to tell.
+			skipped, forgot := in.int(), in.bool()
+			s.log.WarnContext(ctx, "the store was settled: it had been restarted, replaced or emptied",
+				"room", r.name, "dealt", c.Dealt, "serving", c.Serving, "skipped", skipped, "may_log_in_again", forgot)
+			return checked(in, nil)
 		case errors.Is(err, errGeneration):
 			continue // It was reset since, and the reply has told the generation.
 		case !errors.Is(err, errForgotten):

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ type Store struct {
 	scripts *scripts
 	node    waitingroom.OpID // Names this process among those that report after a loss.
 	acks    int
+	log     *slog.Logger
 
 	// For tests: the time that scripts are told, in milliseconds, where "" lets
 	// them ask Redis; and settleWindow.
@@ -53,8 +55,11 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	store := &Store{
-		client: client, scripts: s, acks: o.Acks, clock: func() string { return "" }, window: settleWindow, rooms: make(map[string]*room),
+		client: client, scripts: s, acks: o.Acks, log: o.Logger, clock: func() string { return "" }, window: settleWindow, rooms: make(map[string]*room),
 	}
 	_, _ = rand.Read(store.node[:]) // crypto/rand.Read never fails.
 	return store, nil

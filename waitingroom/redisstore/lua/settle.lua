@@ -90,14 +90,15 @@ if (missing or alone) and CLOCK < r.settling + window then
   return done('forgotten')
 end
 
+local jump, lacks = 0, missing or r.rewound == 1
 if missing or alone and r.rewound == 1 then
   -- Whoever is missing may have seen more positions dealt than are known here. So
   -- may have nodes that are all gone, if what is known comes from state_dir or tickets.
-  local jump = math.min(math.max(64, 2 * r.growth), MAX_POSITION - r.dealt)
+  jump = math.min(math.max(64, 2 * r.growth), MAX_POSITION - r.dealt)
   skip(r.dealt, r.dealt + jump)
   arrive(r.dealt + jump)
 end
-if missing or r.rewound == 1 then
+if lacks then
   -- What was claimed may be forgotten: everybody who was served may claim again,
   -- and how many are on the site is known when they have had the time for it.
   r.lost = r.frontier
@@ -112,7 +113,10 @@ end
 r.inc, r.settling, r.rewound = incarnation, 0, 0
 refill()
 redis.call('DEL', REPORTS)
-if begun then
-  changed()
+if not begun then
+  return done()
 end
-return done()
+changed()
+-- What an operator should know: how many positions were left out, and whether
+-- somebody's claim may be forgotten.
+return done('', jump, lacks and 1 or 0)
