@@ -257,7 +257,8 @@ func GrantID(login [16]byte) uint64 { return binary.BigEndian.Uint64(login[:8]) 
 func (l *Ledger) TakeCode(t waitingroom.TakeCode) (waitingroom.Taken, error) {
 	key := codeKey(t.Hash)
 	c, err := decodeCode(l.rows.Get(key))
-	if err != nil || c.Client != t.Client || c.Binding != t.Binding {
+	// A code is forgotten when its time has come, whether a sweep has been by or not.
+	if err != nil || c.Client != t.Client || c.Binding != t.Binding || l.Time().After(c.expires.Add(takenLife)) {
 		return waitingroom.Taken{}, waitingroom.ErrNoSession
 	}
 	grant := GrantID(c.Login)
