@@ -37,6 +37,7 @@ type lossyWay struct {
 
 	mu     sync.Mutex // Guards the rest.
 	active bool
+	spare  bool              // Only the first reply of each verb gets lost.
 	verbs  map[string]string // By the hash of their scripts.
 	lost   map[string]int    // How many replies to a verb never arrived.
 }
@@ -88,6 +89,13 @@ func (w *lossyWay) Lose(on bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.active = on
+}
+
+// Spare begins or ends a time in which a verb that has lost a reply loses no other.
+func (w *lossyWay) Spare(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spare = on
 }
 
 // Spared returns the verbs of which no reply was lost, and how many replies were lost
@@ -192,7 +200,7 @@ func (w *lossyWay) loses(verbs []string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	first := slices.ContainsFunc(verbs, func(verb string) bool { return w.lost[verb] == 0 })
-	if !w.active || !first && rand.IntN(lostReplies) > 0 {
+	if !w.active || !first && (w.spare || rand.IntN(lostReplies) > 0) {
 		return false
 	}
 	for _, verb := range verbs {
