@@ -18,10 +18,11 @@ import (
 // calamities are all that is done to a fleet, on one server and on a cluster. What
 // takes longest comes first, as they don't wait for each other.
 func calamities() []calamity {
+	const underWay = 10 // More joins than a node has under way when it is killed.
 	return []calamity{
 		{name: "a minute-old dump is restored", longer: time.Minute, strike: restoreDump, loses: true},
-		{name: "one node after the other is killed", strike: killNodes},
-		{name: "one node after the other is killed, on a cluster", redis: cluster, strike: killNodes},
+		{name: "one node after the other is killed", strike: killNodes, repeats: 3 * underWay},
+		{name: "one node after the other is killed, on a cluster", redis: cluster, strike: killNodes, repeats: 3 * underWay},
 		{name: "all nodes are replaced by another version with another configuration", strike: rollOver, smooth: true},
 		{name: "all nodes are replaced by another version, on a cluster", redis: cluster, strike: rollOver, smooth: true},
 		{name: "clocks are an hour behind, two seconds ahead, an hour ahead, then two seconds behind", longer: 10 * time.Second, prepare: skewClocks, strike: skewMore, smooth: true},
