@@ -19,12 +19,7 @@ const (
 // embedded store: /authorize and /wait up to the code, which nobody redeems. No
 // signature is needed for that.
 func measureClaims(ctx context.Context, l *lab) (lines []line, err error) {
-	redis, err := l.newRedis(ctx, loadCore)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, redis.stop()) }()
-	shared, err := l.newFleet(redis, 1)
+	shared, err := l.newFleet(ctx, loadCore, 1)
 	if err != nil {
 		return nil, err
 	}

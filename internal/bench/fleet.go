@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -18,11 +19,13 @@ func one(server *process, request string) fleet {
 	return fleet{nodes: []*process{server}, request: request}
 }
 
-// newFleet starts servers that share a Redis.
-func (l *lab) newFleet(redis *redisServer, size int) (f fleet, err error) {
-	f.redis = redis
+// newFleet starts a Redis on a core, and servers that share it.
+func (l *lab) newFleet(ctx context.Context, redisCore, size int) (f fleet, err error) {
+	if f.redis, err = l.newRedis(ctx, redisCore); err != nil {
+		return fleet{}, err
+	}
 	for range size {
-		node, err := l.newNode(redis)
+		node, err := l.newNode(f.redis)
 		if err != nil {
 			return fleet{}, errors.Join(err, f.stop())
 		}
@@ -31,13 +34,13 @@ func (l *lab) newFleet(redis *redisServer, size int) (f fleet, err error) {
 	return f, nil
 }
 
-// stop ends the servers, and not their Redis.
+// stop ends the servers, and then their Redis.
 func (f fleet) stop() error {
 	var errs []error
 	for _, node := range f.nodes {
 		errs = append(errs, node.stop())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, f.redis.stop())...)
 }
 
 // first is the first n servers alone, and asked for something.

@@ -54,12 +54,7 @@ func measureMemory(ctx context.Context, l *lab) (lines []line, err error) {
 // fast the node answers its polls. Whoever waits in so long a line polls so seldom
 // that each poll has a connection of its own.
 func measureCrowd(ctx context.Context, l *lab) (lines []line, err error) {
-	redis, err := l.newRedis(ctx, loadCore)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, redis.stop()) }()
-	shared, err := l.newFleet(redis, 1)
+	shared, err := l.newFleet(ctx, loadCore, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +66,7 @@ func measureCrowd(ctx context.Context, l *lab) (lines []line, err error) {
 	if _, err := ask(ctx, shared.nodes[0].address, joinRequest()); err != nil {
 		return nil, err
 	}
-	keys, bytes, err := redis.holdings(ctx)
+	keys, bytes, err := shared.redis.holdings(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +74,7 @@ func measureCrowd(ctx context.Context, l *lab) (lines []line, err error) {
 	if err != nil {
 		return nil, err
 	}
-	keys2, bytes2, err := redis.holdings(ctx)
+	keys2, bytes2, err := shared.redis.holdings(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -10,13 +10,8 @@ import (
 // that takes it, summed over these, against one node. All nodes run on the
 // server's core; Redis runs on the generator's.
 func measureNodes(ctx context.Context, l *lab) (lines []line, err error) {
-	redis, err := l.newRedis(ctx, loadCore)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, redis.stop()) }()
 	sizes := []int{1, 2, 4}
-	all, err := l.newFleet(redis, sizes[len(sizes)-1])
+	all, err := l.newFleet(ctx, loadCore, sizes[len(sizes)-1])
 	if err != nil {
 		return nil, err
 	}

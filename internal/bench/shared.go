@@ -13,12 +13,7 @@ const sharedBound = 1.3
 // those of a server with the embedded one. Redis runs beside the generator, on its
 // core.
 func measureShared(ctx context.Context, l *lab) (lines []line, err error) {
-	redis, err := l.newRedis(ctx, loadCore)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, redis.stop()) }()
-	shared, err := l.newFleet(redis, 1)
+	shared, err := l.newFleet(ctx, loadCore, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -25,12 +25,7 @@ const (
 // charged for all who came meanwhile. Redis shares the server's core, so that the
 // generator has one to itself and is on time.
 func measureSteady(ctx context.Context, l *lab) (lines []line, err error) {
-	redis, err := l.newRedis(ctx, serverCore)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, redis.stop()) }()
-	all, err := l.newFleet(redis, 1)
+	all, err := l.newFleet(ctx, serverCore, 1)
 	if err != nil {
 		return nil, err
 	}
