@@ -116,20 +116,6 @@ func (a *agreement) differs(kept []byte) []string {
 	return a.own.differ(&other)
 }
 
-// watch looks from time to time, until ctx ends.
-func (a *agreement) watch(ctx context.Context) {
-	ticker := time.NewTicker(agreementEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			a.look(ctx)
-		}
-	}
-}
-
 // look tells what has changed. Of a store that doesn't answer, the engine tells.
 func (a *agreement) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, agreementTimeout)

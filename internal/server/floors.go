@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,7 +25,10 @@ const growthWrites = int(2 * time.Second / floorsEvery)
 type floors struct {
 	path   string
 	engine *waitingroom.Engine
-	last   []byte // What the file holds.
+	log    *slog.Logger
+
+	last    []byte // What the file holds.
+	failing bool   // The last write failed, and the log has said so.
 	// before are what the rooms' last writes said, up to growthWrites, oldest first.
 	before map[string][]waitingroom.Floors
 }
@@ -69,24 +73,13 @@ func (f *floors) restore(ctx context.Context) error {
 	return nil
 }
 
-// keep writes the file once a second, if there is news, until ctx ends. Failed
-// tells of the first failure of a row.
-func (f *floors) keep(ctx context.Context, failed func(error)) {
-	ticker := time.NewTicker(floorsEvery)
-	defer ticker.Stop()
-	healthy := true
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := f.write()
-		if err != nil && healthy {
-			failed(err)
-		}
-		healthy = err == nil
+// keep writes the file, if there is news. The log tells of the first failure of a row.
+func (f *floors) keep(ctx context.Context) {
+	err := f.write()
+	if err != nil && !f.failing {
+		f.log.ErrorContext(ctx, "what this node knows is not written down; look after state_dir", "error", err)
 	}
+	f.failing = err != nil
 }
 
 func (f *floors) write() error {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
@@ -70,20 +69,6 @@ func (s source) token(value config.Secret) admin.Token {
 
 // tokens returns the tokens that are good now.
 func (o *operators) tokens() []admin.Token { return *o.current.Load() }
-
-// watch looks at the files until ctx ends.
-func (o *operators) watch(ctx context.Context) {
-	ticker := time.NewTicker(lookEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			o.reload()
-		}
-	}
-}
 
 // reload takes over what the files hold, if all of it is good. Otherwise all
 // tokens stay: half of a change may be a mistake.

@@ -114,7 +114,7 @@ func (s *Server) setup(o Options) error {
 	}
 	s.atStop("close the store", func(context.Context) error { return s.store.Close() })
 	s.keepRunning()
-	s.background.Go(func() { operators.watch(s.running) })
+	s.every(lookEvery, func(context.Context) { operators.reload() })
 	if s.engine, err = waitingroom.New(waitingroom.Options{
 		Store: s.store, Secrets: secrets, Rooms: rooms(c), Logger: s.log,
 	}); err != nil {
@@ -253,6 +253,22 @@ func (s *Server) keepRunning() {
 	})
 }
 
+// every does work in the background, from time to time until the server stops.
+func (s *Server) every(period time.Duration, work func(context.Context)) {
+	s.background.Go(func() {
+		ticker := time.NewTicker(period)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-s.running.Done():
+				return
+			case <-ticker.C:
+				work(s.running)
+			}
+		}
+	})
+}
+
 func (s *Server) atStop(name string, undo func(context.Context) error) {
 	s.cleanups = append(s.cleanups, cleanup{name, undo})
 }
@@ -263,7 +279,7 @@ func (s *Server) atStop(name string, undo func(context.Context) error) {
 func (s *Server) Start(ctx context.Context) error {
 	var known *floors
 	if dir := s.config.StateDir; dir != "" {
-		known = &floors{path: filepath.Join(dir, "floors.json"), engine: s.engine}
+		known = &floors{path: filepath.Join(dir, "floors.json"), engine: s.engine, log: s.log}
 		if err := known.usable(); err != nil {
 			return err
 		}
@@ -282,17 +298,13 @@ func (s *Server) Start(ctx context.Context) error {
 		return nil
 	})
 	if known != nil {
-		s.background.Go(func() {
-			known.keep(s.running, func(err error) {
-				s.log.ErrorContext(s.running, "what this node knows is not written down; look after state_dir", "error", err)
-			})
-		})
+		s.every(floorsEvery, known.keep)
 	}
 	if s.agreement != nil {
 		if err := s.agreement.announce(ctx); err != nil {
 			return fmt.Errorf("compare the configuration with other nodes': %w", err)
 		}
-		s.background.Go(func() { s.agreement.watch(s.running) })
+		s.every(agreementEvery, s.agreement.look)
 	}
 	s.ring.Start(s.running)
 	s.background.Go(func() { <-s.ring.Stopped() })
