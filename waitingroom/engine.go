@@ -135,10 +135,8 @@ func (e *Engine) checkSecrets(ctx context.Context) error {
 // fit to keep a line, or, with [ErrForeignSecret], was written under another
 // secret.
 func (e *Engine) Verify(ctx context.Context) error {
-	if e.shared != nil {
-		if err := again(ctx, func() error { return e.shared.Check(ctx) }); err != nil {
-			return fmt.Errorf("check the store: %w", err)
-		}
+	if err := again(ctx, func() error { return e.Fit(ctx) }); err != nil {
+		return fmt.Errorf("check the store: %w", err)
 	}
 	return e.checkSecrets(ctx)
 }
