@@ -8,6 +8,7 @@
 --   {room}:ops     list    the latest operators' orders, newest first
 --   {room}:m       zset    nodes: score when last heard of
 --   {room}:t       hash    while the store is being settled, node -> reported or not
+--   {room}:w:F     string  how many new browsers came from somewhere in this moment
 --   {room}:w:W     string  how many new browsers came from one place just now
 --   {room}:G:n     hash    node -> its last Advance: number, first position, time
 --   {room}:G:log   zset    rises of the frontier: score upto, member "upto:at"
